@@ -1,0 +1,1 @@
+"""Channels: the Protocol that sessions use, and the engines that satisfy it."""

@@ -1,0 +1,1 @@
+"""The wire: message names, header keys, message values and JSON text. Standard library only, no I/O."""
