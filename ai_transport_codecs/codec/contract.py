@@ -30,8 +30,12 @@ MessageHook: TypeAlias = Callable[[OutboundMessage | OutboundMutation], None]
 
 InputT = TypeVar("InputT", bound=Event)
 OutputT = TypeVar("OutputT", bound=Event)
+InputT_contra = TypeVar("InputT_contra", bound=Event, contravariant=True)
+OutputT_contra = TypeVar("OutputT_contra", bound=Event, contravariant=True)
 ProjectionT = TypeVar("ProjectionT")
 MessageT = TypeVar("MessageT")
+
+ToolInputFactory: TypeAlias = Callable[[str, Mapping[str, Any]], InputT]
 
 
 class FoldMeta(NamedTuple):
@@ -94,8 +98,8 @@ class Encoder(Protocol):
     def cancel_streams(self) -> Sequence[Operation]:
         """Mark every open stream cancelled. Idempotent."""
 
-    def close(self) -> Sequence[Operation]:
-        """End the encoder; what it returns waits for everything written. Sends no terminal for open streams."""
+    def close(self) -> None:
+        """End the encoder: later calls raise SessionClosedError. Open streams get no terminal (codec spec b.3.11)."""
 
 
 class Decoder(Protocol):
@@ -123,7 +127,7 @@ class Translator(Protocol):
     def message_key(self, event: Any) -> str: ...
 
 
-class Codec(Protocol[InputT, OutputT, ProjectionT, MessageT]):
+class Codec(Protocol[InputT, OutputT_contra, ProjectionT, MessageT]):
     """A codec: stateless, so one object serves any number of sessions."""
 
     @property
@@ -142,7 +146,7 @@ class Codec(Protocol[InputT, OutputT, ProjectionT, MessageT]):
     def fold_input(self, projection: ProjectionT, event: InputT, meta: FoldMeta) -> ProjectionT:
         """Fold one input; may change the projection in place, and returns it. Must not dedupe or skip by serial."""
 
-    def fold_output(self, projection: ProjectionT, event: OutputT, meta: FoldMeta) -> ProjectionT:
+    def fold_output(self, projection: ProjectionT, event: OutputT_contra, meta: FoldMeta) -> ProjectionT:
         """Fold one output; as :meth:`fold_input`."""
 
     def get_messages(self, projection: ProjectionT) -> Sequence[CodecMessage[MessageT]]:
@@ -160,3 +164,11 @@ class Codec(Protocol[InputT, OutputT, ProjectionT, MessageT]):
 
     def create_user_message(self, message: MessageT) -> InputT: ...
     def create_regenerate(self, target: str, parent: str) -> InputT: ...
+
+    # The well-known tool inputs, for the codecs that support them: (codec-message-id, payload) to input.
+    @property
+    def create_tool_result(self) -> ToolInputFactory[InputT] | None: ...
+    @property
+    def create_tool_result_error(self) -> ToolInputFactory[InputT] | None: ...
+    @property
+    def create_tool_approval_response(self) -> ToolInputFactory[InputT] | None: ...

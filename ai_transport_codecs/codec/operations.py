@@ -103,11 +103,7 @@ class Close(NamedTuple):
     codec: Headers
 
 
-class Flush(NamedTuple):
-    """Wait until everything before it is acknowledged or repaired."""
-
-
-Operation: TypeAlias = Publish | PublishBatch | Start | Append | Close | Flush
+Operation: TypeAlias = Publish | PublishBatch | Start | Append | Close
 
 
 def run_hook(hook: Hook | None, message: OutboundMessage | OutboundMutation) -> None:
@@ -118,4 +114,3 @@ def run_hook(hook: Hook | None, message: OutboundMessage | OutboundMutation) -> 
         hook(message)
     except Exception:
         _log.warning("the on_message hook raised; the message is sent as it is", exc_info=True)
-

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from .absent import ABSENT
+
 
 class InboundMessage(NamedTuple):
     """One delivery of the channel: live, from a rewind or from history.
@@ -20,7 +22,7 @@ class InboundMessage(NamedTuple):
     version: str | None = None
     timestamp: int | None = None
     name: str | None = None
-    data: Any = None
+    data: Any = ABSENT
     extras: Any = None
     client_id: str | None = None
     connection_id: str | None = None
@@ -29,7 +31,7 @@ class InboundMessage(NamedTuple):
 
 @dataclass(slots=True)
 class OutboundMessage:
-    """A message to publish. ``id`` makes a retried publish idempotent, where the channel supports it."""
+    """A message to publish; ``data`` may be ABSENT. ``id`` makes a retried publish idempotent, where the channel supports it."""
 
     name: str
     data: Any

@@ -1,0 +1,131 @@
+"""Where this implementation deliberately differs from the reference, and what is checked instead.
+
+One deviation, the repair of failed appends. The reference leaves a failed append until the stream (or any sibling)
+closes, then states the whole text with status ``complete``: live readers, who saw the stream close before, drop it, and
+a sibling that is still open is closed for them. The outbox states the whole text at once, with the stream going on,
+before anything more of it, and a close that was lost is restated with its closing headers. So the writes of a vector in
+which an append or an update fails differ, and with them the deliveries recorded from those writes.
+
+For such vectors, instead of equal writes: no operation fails that did not fail in the reference; every stream ends
+with exactly the text and the last status that the source gave it; and a reader that was live all along ends with the
+same messages as one that reads history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from ai_transport_codecs.codec.contract import Codec
+from ai_transport_codecs.wire import headers as h
+from ai_transport_codecs.wire import names
+from ai_transport_codecs.wire.headers import transport_headers
+from ai_transport_codecs.wire.messages import InboundMessage
+
+from .comparing import difference
+from .decoding import CodecReplay
+
+Json = Mapping[str, Any]
+
+REPAIR: Final = (
+    "enc-append-failure-recovered-on-close",
+    "enc-close-flushes-open-stream",
+    "enc-flush-reentrancy",
+    "enc-hook-start-mutation-persists",
+    "enc-recovery-failure",
+    "enc-recovery-failure-many",
+    "enc-recovery-keeps-write-headers",
+    "enc-recovery-open-sibling",
+    "enc-tool-close-recovery-failure",
+    "resp-dec-recovery-history",
+    "resp-dec-recovery-live",
+    "resp-dec-recovery-replacement",
+    "uni-surrogates-split",
+)
+"""The public vectors it concerns; the rule holds for any vector in which an append or an update fails."""
+
+
+def concerns_repair(vector: Json) -> bool:
+    """Whether the vector makes an append or an update fail."""
+    script = vector.get("writer") or {}
+    return bool(script.get("fail_append") or script.get("fail_update"))
+
+
+def repair_difference(
+    vector: Json, writes: Sequence[Json], results: Sequence[Json], codec: Codec[Any, Any, Any, Any] | None
+) -> str | None:
+    """How our handling of the failures breaks the rule above, or None."""
+    for index, (expected, actual) in enumerate(zip(vector["results"], results, strict=True)):
+        if "error" in actual and actual["error"].get("code") != expected.get("error", {}).get("code"):
+            return f"result[{index}]: {actual!r}, expected {expected!r}"
+    lost = any("error" in result for result in results)
+    stored = _stored(writes)
+    for serial, (text, status) in _intended(vector["writes"]).items():
+        if serial not in stored:
+            return f"stream {serial} was never opened"
+        if not lost and stored[serial] != (text, status):
+            return f"stream {serial} ends as {stored[serial]!r}, expected {(text, status)!r}"
+    return _reader_difference(writes, codec) if codec is not None and not lost else None
+
+
+def _intended(writes: Sequence[Json]) -> dict[str, tuple[str, str]]:
+    """Per stream of the reference: all text handed to it, and the status of its last append, failed or not."""
+    streams: dict[str, tuple[str, str]] = {}
+    for write in writes:
+        if write["op"] == "append":
+            message = write["message"]
+            text, _ = streams.get(message["serial"], ("", ""))
+            status = transport_headers(message["extras"]).get(h.STATUS, "")
+            streams[message["serial"]] = (text + message["data"], status)
+    return streams
+
+
+def _stored(writes: Sequence[Json]) -> dict[str, tuple[str, str]]:
+    """Per stream of ours: what the channel holds in the end."""
+    streams: dict[str, tuple[str, str]] = {}
+    for write in writes:
+        if "error" in write:
+            continue
+        if write["op"] == "publish":
+            for serial, message in zip(write["result"]["serials"], write["messages"], strict=False):
+                headers = transport_headers(message["extras"])
+                if headers.get(h.STREAM) == "true":
+                    streams[serial] = (message["data"], headers.get(h.STATUS, ""))
+            continue
+        message = write["message"]
+        before = streams[message["serial"]][0] if write["op"] == "append" else ""
+        streams[message["serial"]] = (before + message["data"], transport_headers(message["extras"])[h.STATUS])
+    return streams
+
+
+def _reader_difference(writes: Sequence[Json], codec: Codec[Any, Any, Any, Any]) -> str | None:
+    live, history = CodecReplay(codec), CodecReplay(codec)
+    latest: dict[str, InboundMessage] = {}
+    for write in writes:
+        if "error" in write:
+            continue
+        for message in _deliveries(write, latest):
+            live.deliver(message)
+    for message in latest.values():
+        history.deliver(message)
+    return difference(history.messages(), live.messages(), "live reader against history: messages")
+
+
+def _deliveries(write: Json, latest: dict[str, InboundMessage]) -> list[InboundMessage]:
+    """What a live reader gets of one write; ``latest`` becomes what history holds after it."""
+    if write["op"] == "publish":
+        created = [
+            InboundMessage(names.CREATE, serial, serial, 0, message["name"], message["data"], message["extras"])
+            for serial, message in zip(write["result"]["serials"], write["messages"], strict=False)
+        ]
+        latest.update({message.serial or "": message for message in created})
+        return created
+    message, version = write["message"], write["result"]["versionSerial"]
+    before = latest[message["serial"]]
+    is_append = write["op"] == "append"
+    data = before.data + message["data"] if is_append else message["data"]
+    whole = before._replace(action=names.UPDATE, version=version, data=data, extras=message["extras"])
+    latest[message["serial"]] = whole
+    if is_append:
+        return [whole._replace(action=names.APPEND, name=None, data=message["data"])]
+    return [whole]
