@@ -1,0 +1,124 @@
+"""Cancellation: the token a run carries, and the routing of ``ai-cancel`` messages to runs (session spec 4.8)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+from ai_transport_codecs.errors import OperationCancelledError
+from ai_transport_codecs.wire import headers as h
+from ai_transport_codecs.wire.headers import text_header, transport_headers
+from ai_transport_codecs.wire.messages import InboundMessage
+
+MAX_DEFERRED: Final = 200
+"""Cancels kept for inputs whose run does not exist yet; beyond that the oldest is forgotten."""
+
+
+class CancelToken:
+    """Whether a run was cancelled. Set once, by the run; handlers may poll it, wait for it or be called back."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+        self._callbacks: list[Callable[[], None]] = []
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether somebody cancelled."""
+        return self._event.is_set()
+
+    async def wait(self) -> None:
+        """Return once cancelled."""
+        await self._event.wait()
+
+    def raise_if_cancelled(self) -> None:
+        """Raises OperationCancelledError (40033) once cancelled."""
+        if self._event.is_set():
+            raise OperationCancelledError("the run was cancelled; stop working on it")
+
+    def on_cancel(self, callback: Callable[[], None]) -> None:
+        """Call ``callback`` when cancelled; at once if it already was."""
+        if self._event.is_set():
+            callback()
+        else:
+            self._callbacks.append(callback)
+
+    def cancel(self) -> None:
+        """Set the token. Doing so again changes nothing."""
+        if self._event.is_set():
+            return
+        self._event.set()
+        callbacks, self._callbacks = self._callbacks, []
+        for callback in callbacks:
+            callback()
+
+
+class _Cancellable(Protocol):
+    @property
+    def run_id(self) -> str: ...
+
+
+RunT = TypeVar("RunT", bound=_Cancellable)
+
+
+class CancelRouter(Generic[RunT]):
+    """Which run a cancel is for, when it may arrive before the run does. Cancels in history are never routed."""
+
+    def __init__(self) -> None:
+        self._runs: dict[str, RunT] = {}
+        self._run_of_input: dict[str, str] = {}
+        self._deferred: dict[str, InboundMessage] = {}
+
+    def register(self, run: RunT) -> None:
+        """Make a run reachable by its id."""
+        self._runs[run.run_id] = run
+
+    def rename(self, run: RunT, old_id: str) -> None:
+        """The run turned out to be another one's continuation: it is reachable by its new id only."""
+        if self._runs.get(old_id) is run:
+            del self._runs[old_id]
+        self._runs[run.run_id] = run
+
+    def bind_input(self, input_message_id: str, run: RunT) -> None:
+        """Make a run reachable by the message it answers."""
+        self._run_of_input[input_message_id] = run.run_id
+
+    def take_deferred(self, input_message_id: str) -> InboundMessage | None:
+        """The cancel that came for this input before its run, if any."""
+        return self._deferred.pop(input_message_id, None)
+
+    def unregister(self, run: RunT, input_message_id: str | None) -> None:
+        """Forget a run that is over."""
+        if self._runs.get(run.run_id) is run:
+            del self._runs[run.run_id]
+        if input_message_id is not None:
+            self._deferred.pop(input_message_id, None)
+            if self._run_of_input.get(input_message_id) == run.run_id:
+                del self._run_of_input[input_message_id]
+
+    def runs(self) -> list[RunT]:
+        """The registered runs, oldest first."""
+        return list(self._runs.values())
+
+    def route(self, message: InboundMessage) -> RunT | None:
+        """The run that a live cancel is for; kept for later when it names an input whose run does not exist yet."""
+        headers = transport_headers(message.extras)
+        input_id = text_header(headers, h.INPUT_MESSAGE_ID)
+        run_id = text_header(headers, h.RUN_ID) or (self._run_of_input.get(input_id) if input_id else None)
+        run = self._runs.get(run_id) if run_id else None
+        if run is None and input_id is not None:
+            self._deferred.pop(input_id, None)
+            if len(self._deferred) >= MAX_DEFERRED:
+                del self._deferred[next(iter(self._deferred))]
+            self._deferred[input_id] = message
+        return run
+
+
+def cancel_extras(event_id: str, *, run_id: str | None = None, input_message_id: str | None = None) -> dict[str, Any]:
+    """The extras of an ``ai-cancel`` message (session spec 2.4)."""
+    transport = {h.EVENT_ID: event_id}
+    if run_id:
+        transport[h.RUN_ID] = run_id
+    if input_message_id:
+        transport[h.INPUT_MESSAGE_ID] = input_message_id
+    return {"ai": {"transport": transport}}

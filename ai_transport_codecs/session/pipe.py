@@ -1,0 +1,147 @@
+"""One source piped into a run: translate, encode, write, and leave no stream open (session spec 4.6)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from ai_transport_codecs.codec.contract import Codec, Encoder, EncoderOptions, MessageHook
+from ai_transport_codecs.wire import headers as h
+from ai_transport_codecs.wire.headers import Headers
+
+from .cancel import CancelToken
+from .outbox import Outbox
+from .source import Source, iterate
+from .step import Step
+
+_log = logging.getLogger("ai_transport_codecs.session")
+
+CLOSE_GRACE: Final = 10.0
+"""Seconds a cancelled source gets to close itself before it is left behind."""
+
+_ITEMS_PER_TURN: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class PipeResult:
+    """How a pipe ended: ``complete``, ``cancelled``, or ``error`` with the exception of source or channel."""
+
+    reason: Literal["complete", "cancelled", "error"]
+    error: BaseException | None = None
+
+
+class Pipe:
+    """Writes what one source streams as output of one step.
+
+    Each message of the source gets a ``codec-message-id`` and an encoder of its own; all share one outbox, so their
+    order is kept.
+    """
+
+    def __init__(
+        self,
+        codec: Codec[Any, Any, Any, Any],
+        outbox: Outbox,
+        step: Step,
+        headers: Headers,
+        *,
+        hook: MessageHook | None = None,
+        mint_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+    ) -> None:
+        self._codec = codec
+        self._outbox = outbox
+        self._step = step
+        self._headers = headers
+        self._hook = hook
+        self._mint_id = mint_id
+        self._encoders: dict[str, Encoder] = {}
+        self._translator = codec.create_translator()
+
+    async def run(self, source: Source, token: CancelToken) -> PipeResult:
+        """Write until the source ends, raises, or is cancelled. Never raises for any of these.
+
+        Cancelling the task that awaits this does as the token does, and then goes on as a cancellation.
+        """
+        work = asyncio.create_task(self._drain(source), name="ai-transport-pipe")
+        cancelled = asyncio.create_task(token.wait())
+        try:
+            await asyncio.wait({work, cancelled}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            await self._settle(self._abandon(work))
+            raise
+        finally:
+            cancelled.cancel()
+        if not work.done():
+            return await self._settle(self._abandon(work))
+        error = work.exception() if not work.cancelled() else None
+        if work.cancelled():
+            return await self._settle(self._close("cancelled", None))
+        return await self._settle(self._close("complete" if error is None else "error", error))
+
+    @staticmethod
+    async def _settle(closing: Any) -> PipeResult:
+        """Finish closing even if the task is cancelled meanwhile: a reader must not be left with open streams."""
+        task: asyncio.Task[PipeResult] = asyncio.ensure_future(closing)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await task
+            raise
+
+    async def _drain(self, source: Source) -> None:
+        async with contextlib.aclosing(iterate(source)) as items:
+            count = 0
+            async for item in items:
+                if not self._step.is_open:
+                    await self._step.start()
+                await self._write(self._translator.translate(item))
+                count += 1
+                if count % _ITEMS_PER_TURN == 0:
+                    await asyncio.sleep(0)  # a source that never waits must not keep what it says from the channel
+        await self._write(self._translator.finish())
+        await self._outbox.flush()
+
+    async def _write(self, events: Iterable[Any]) -> None:
+        for event in events:
+            encoder = self._encoder(self._translator.message_key(event))
+            await self._outbox.send(encoder.encode_output(event))
+        if self._outbox.error is not None:
+            raise self._outbox.error
+
+    def _encoder(self, key: str) -> Encoder:
+        encoder = self._encoders.get(key)
+        if encoder is None:
+            message_id = self._mint_id()
+            headers = self._headers | self._step.output_headers | {h.MESSAGE_ID: message_id}
+            encoder = self._codec.create_encoder(EncoderOptions(headers, self._hook, message_id))
+            self._encoders[key] = encoder
+        return encoder
+
+    async def _abandon(self, work: asyncio.Task[None]) -> PipeResult:
+        work.cancel()
+        done, _ = await asyncio.wait({work}, timeout=CLOSE_GRACE)
+        if not done:
+            _log.warning("a cancelled source did not close within %s s; it is left behind", CLOSE_GRACE)
+        elif not work.cancelled() and (error := work.exception()) is not None:
+            _log.info("a cancelled source raised while closing: %r", error)
+        return await self._close("cancelled", None)
+
+    async def _close(
+        self, reason: Literal["complete", "cancelled", "error"], error: BaseException | None
+    ) -> PipeResult:
+        """Give every stream that is still open its terminal; after a complete source there should be none."""
+        for encoder in self._encoders.values():
+            self._outbox.post(encoder.cancel_streams())
+            encoder.close()
+        try:
+            await self._outbox.flush()
+        except Exception as failure:
+            if reason == "complete":
+                return PipeResult("error", failure)
+            if failure is not error:
+                _log.warning("closing the streams of a pipe that ended as %s failed: %s", reason, failure)
+        return PipeResult(reason, error)

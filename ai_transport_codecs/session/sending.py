@@ -1,0 +1,82 @@
+"""What one send writes: items with their headers, checked before anything is published (session spec 3.2)."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ai_transport_codecs.codec.contract import Codec
+from ai_transport_codecs.codec.inputs import REGENERATE, USER_MESSAGE
+from ai_transport_codecs.errors import InvalidArgumentError
+from ai_transport_codecs.wire import headers as h
+from ai_transport_codecs.wire.headers import Headers
+
+
+@dataclass(frozen=True, slots=True)
+class SendOptions:
+    """Where in the conversation a send belongs."""
+
+    parent: str | None = None
+    fork_of: str | None = None
+    run_id: str | None = None
+    role: str = "user"
+    supersedes: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SendItem:
+    """One input with its identity and headers. ``is_new`` when it is a message of its own in the conversation."""
+
+    event: Mapping[str, Any]
+    event_id: str
+    message_id: str
+    headers: Headers
+    is_new: bool
+
+
+def plan_send(
+    codec: Codec[Any, Any, Any, Any],
+    values: Sequence[Any],
+    options: SendOptions,
+    *,
+    tail: str | None,
+    client_id: str | None,
+) -> list[SendItem]:
+    """The items of one send. Raises InvalidArgumentError when there are none, or several new messages."""
+    events: list[Mapping[str, Any]] = [codec.to_input(value) for value in values]
+    if not events:
+        raise InvalidArgumentError("unable to send; there is nothing to send, pass at least one message or input")
+    new = sum(1 for event in events if _is_new(event))
+    if new > 1:
+        raise InvalidArgumentError(
+            f"unable to send; {new} new messages at once, one send carries at most one new message: send them in turn"
+        )
+    follows = tail if options.parent is None and options.fork_of is None else options.parent
+    return [_item(event, options, follows, client_id) for event in events]
+
+
+def _item(event: Mapping[str, Any], options: SendOptions, parent: str | None, client_id: str | None) -> SendItem:
+    event_id = str(uuid.uuid4())
+    message_id = _text(event.get("codecMessageId")) or str(uuid.uuid4())
+    optional = {
+        h.RUN_ID: options.run_id,
+        h.RUN_CLIENT_ID: client_id,
+        h.PARENT: _text(event.get("parent")) or parent,
+        h.FORK_OF: options.fork_of,
+        h.REGENERATES: _text(event.get("target")) if event.get("kind") == REGENERATE else None,
+        h.SUPERSEDES: options.supersedes,
+    }
+    headers = {h.ROLE: options.role, h.MESSAGE_ID: message_id, h.EVENT_ID: event_id}
+    headers |= {key: value for key, value in optional.items() if value}  # an empty id means none
+    return SendItem(event, event_id, message_id, headers, _is_new(event))
+
+
+def _is_new(event: Mapping[str, Any]) -> bool:
+    kind = event.get("kind")
+    return kind == USER_MESSAGE or (kind != REGENERATE and not event.get("codecMessageId"))
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
