@@ -1,0 +1,123 @@
+"""Durable AI chat sessions over Ably: codecs for Python frameworks, and sessions that speak AI Transport's wire.
+
+``import ai_transport_codecs`` loads nothing else: each name below is imported when it is first used, and a framework
+only when its codec is asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from ai_transport_codecs.channels.memory import MemoryHub
+    from ai_transport_codecs.codec.define import define_codec
+    from ai_transport_codecs.codec.registry import get_codec, installed_codecs, register_codec
+    from ai_transport_codecs.errors import (
+        AgentError,
+        AITransportError,
+        CancelListenerError,
+        ChannelContinuityError,
+        ChannelError,
+        ChannelNotReadyError,
+        CodecConflictError,
+        CodecDefinitionError,
+        CodecLoadError,
+        CodecVersionError,
+        EncoderRecoveryError,
+        ErrorCode,
+        HistoryFetchError,
+        InputEventNotFoundError,
+        InsufficientCapabilityError,
+        InternalError,
+        InvalidArgumentError,
+        MissingExtraError,
+        OperationCancelledError,
+        RunLifecycleError,
+        SessionClosedError,
+        SessionSendError,
+        SessionSubscriptionError,
+        StreamError,
+        UnknownCodecError,
+        UnsupportedEventError,
+        UsageError,
+    )
+    from ai_transport_codecs.session.agent import AgentSession
+    from ai_transport_codecs.session.client import ClientSession
+
+    __version__: str
+
+__all__ = [
+    "AITransportError",
+    "AgentError",
+    "AgentSession",
+    "CancelListenerError",
+    "ChannelContinuityError",
+    "ChannelError",
+    "ChannelNotReadyError",
+    "ClientSession",
+    "CodecConflictError",
+    "CodecDefinitionError",
+    "CodecLoadError",
+    "CodecVersionError",
+    "EncoderRecoveryError",
+    "ErrorCode",
+    "HistoryFetchError",
+    "InputEventNotFoundError",
+    "InsufficientCapabilityError",
+    "InternalError",
+    "InvalidArgumentError",
+    "MemoryHub",
+    "MissingExtraError",
+    "OperationCancelledError",
+    "RunLifecycleError",
+    "SessionClosedError",
+    "SessionSendError",
+    "SessionSubscriptionError",
+    "StreamError",
+    "UnknownCodecError",
+    "UnsupportedEventError",
+    "UsageError",
+    "__version__",
+    "define_codec",
+    "get_codec",
+    "installed_codecs",
+    "register_codec",
+]
+
+# Every public name that is not listed here is an error, or ErrorCode.
+_HOMES: Final = {
+    "AgentSession": "session.agent",
+    "ClientSession": "session.client",
+    "MemoryHub": "channels.memory",
+    "define_codec": "codec.define",
+    "get_codec": "codec.registry",
+    "installed_codecs": "codec.registry",
+    "register_codec": "codec.registry",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = _version() if name == "__version__" else _imported(name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _imported(name: str) -> object:
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'errors')}"), name)
+
+
+def _version() -> str:
+    from importlib import metadata
+
+    try:
+        return metadata.version("ai-transport-codecs")
+    except metadata.PackageNotFoundError:  # used from a source tree that is not installed
+        return "0+unknown"

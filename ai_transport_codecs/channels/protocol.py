@@ -128,7 +128,7 @@ class Channel(Protocol):
         """Mark a message deleted; the version serial."""
 
     async def history(self, *, limit: int = 100, until_attach: bool = False) -> HistoryPage:
-        """The newest page of past messages; with ``until_attach`` only those before this attachment (no gap, no overlap)."""
+        """The newest page of past messages; with ``until_attach`` only those before this attachment, without gap."""
 
 
 class ChannelProvider(Protocol):
@@ -137,4 +137,4 @@ class ChannelProvider(Protocol):
     def channel(
         self, name: str, *, params: Mapping[str, str] | None = None, modes: Sequence[str] | None = None
     ) -> Channel:
-        """The channel of that name on this connection; the same object each time. ``params`` and ``modes`` as Ably's."""
+        """The channel of that name on this connection, the same object each time; ``params``, ``modes`` as Ably's."""

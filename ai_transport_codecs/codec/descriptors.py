@@ -1,8 +1,8 @@
 """The rows of a codec's two tables (codec spec d.2, d.3).
 
 Outputs (agent to client) are rows of :func:`event`, :func:`stream` and :func:`drop`; inputs (client to agent) of
-:func:`input_event`, :func:`wire_only` and :func:`input_batch`. A type literal ending in ``-*`` is a wildcard: ``data-*``
-matches each type that starts with ``data-``, and the concrete type goes on the wire.
+:func:`input_event`, :func:`wire_only` and :func:`input_batch`. A type literal ending in ``-*`` is a wildcard:
+``data-*`` matches each type that starts with ``data-``, and the concrete type goes on the wire.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class StreamDelta:
 
 @dataclass(frozen=True, slots=True)
 class StreamEnd:
-    """The output type that ends a stream; ``decode(tracker, accumulated text, closing codec headers)`` may rebuild it."""
+    """The type that ends a stream; ``decode(tracker, accumulated text, closing codec headers)`` may rebuild it."""
 
     type: str
     encode: EncodeHatch | None = None
@@ -192,7 +192,7 @@ def stream(
     end: str | StreamEnd,
     decode_discrete: Callable[[Any, Mapping[str, Any]], Iterable[Object]] | None = None,
 ) -> OutputStream:
-    """A growing message: opened by ``start``, extended by ``delta`` (type, property with the text), ended by ``end``."""
+    """A growing message: opened by ``start``, extended by ``delta`` (type, property of the text), ended by ``end``."""
     return OutputStream(
         kind,
         stream_id,

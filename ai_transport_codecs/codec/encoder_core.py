@@ -47,7 +47,7 @@ class EncoderCore:
     def start_stream(
         self, stream_id: str, payload: Discrete, options: WriteOptions | None = None
     ) -> Sequence[Operation]:
-        """The message that opens a stream. A second start with one id replaces the first stream here, not on the wire."""
+        """The message that opens a stream. A second start of one id replaces the first one here, not on the wire."""
         self._check_open()
         transport = self._transport(payload, options)
         transport |= {h.STREAM: "true", h.STATUS: names.STREAMING, h.STREAM_ID: stream_id}

@@ -29,7 +29,7 @@ def text(key: str, default: str | None = None) -> HeaderField:
     return HeaderField(key, _write_text, lambda header: header if isinstance(header, str) else fallback)
 
 
-def flag(key: str, default: bool | None = None) -> HeaderField:
+def flag(key: str, *, default: bool | None = None) -> HeaderField:
     """A boolean, written ``"true"``/``"false"``; any other string reads as False, an absent header as ``default``."""
     fallback = ABSENT if default is None else default
     return HeaderField(

@@ -32,13 +32,11 @@ class TableDecoder:
         self._replaced = False
 
     def decode(self, message: InboundMessage) -> Decoded:
-        """The events this delivery adds. Never raises: a message that makes a codec's hook raise is logged and skipped."""
+        """The events this delivery adds. Never raises: a message that breaks a codec's hook is logged and skipped."""
         try:
             events = self._core.decode(message)
         except Exception as error:
-            _log.warning(
-                "skipped message %r: it cannot be decoded (%s: %s)", message.serial, type(error).__name__, error
-            )
+            _log.warning("skipped message %r, which cannot be decoded: %r", message.serial, error)
             return _NOTHING
         if self._replaced:
             self._replaced = False

@@ -113,7 +113,7 @@ def _check_outputs(rows: Sequence[OutputRow]) -> None:
     for number, row in enumerate(rows):
         if isinstance(row, OutputStream) and row.start.type in phases:
             raise CodecDefinitionError(
-                f"unable to define codec; the start type {row.start.type!r} of output stream {row.kind!r} (row {number})"
+                f"unable to define codec; start type {row.start.type!r} of output stream {row.kind!r} (row {number})"
                 f" is also a delta or end type of {phases[row.start.type]}, use another type for one of them"
             )
 

@@ -1,0 +1,1 @@
+"""Sessions: what an agent and its clients do on a channel."""

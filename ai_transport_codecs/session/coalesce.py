@@ -27,7 +27,7 @@ IMMEDIATE: Final = CoalescePolicy(max_in_flight=2**31, max_wait=0.0, merge=False
 """One append per delta, not waiting for acknowledgements: the reference's behaviour."""
 
 ADAPTIVE: Final = CoalescePolicy(max_in_flight=1, max_wait=0.5)
-"""Merge what arrives while an append is unacknowledged: no added delay on a quiet stream, few messages on a fast one."""
+"""Merge what arrives while an append is unacknowledged: no delay on a quiet stream, few messages on a fast one."""
 
 
 def fixed_window(seconds: float) -> CoalescePolicy:

@@ -23,7 +23,7 @@ MessageT = TypeVar("MessageT")
 class ClientRun(Generic[MessageT]):
     """The answer to one input: live state, a stream of it, and the means to cancel it.
 
-    ``input_message_id`` and ``input_event_id`` name the input from the start; ``run_id`` is known once the agent started.
+    ``input_message_id`` and ``input_event_id`` name the input; ``run_id`` is known once the agent started.
     """
 
     def __init__(self, session: ClientSession[MessageT], headers: Headers, event_id: str, message_id: str) -> None:
@@ -43,7 +43,7 @@ class ClientRun(Generic[MessageT]):
 
     @property
     def started(self) -> asyncio.Future[str]:
-        """Resolves with the run id when the agent starts. No deadline; raises SessionClosedError when the session closes."""
+        """The run id, once the agent starts. No deadline; raises SessionClosedError when the session closes."""
         return self._started
 
     @property

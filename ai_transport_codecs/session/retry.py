@@ -18,7 +18,7 @@ _CONNECTION_CODES: Final = range(80000, 80100)
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often a failed write is tried: ``attempts`` in all, waiting ``first_delay`` s, doubling up to ``max_delay``."""
+    """How often a failed write is tried: ``attempts`` in all, after ``first_delay`` s, doubling to ``max_delay``."""
 
     attempts: int = 12
     first_delay: float = 0.05

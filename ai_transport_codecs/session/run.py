@@ -198,7 +198,7 @@ class Run(Generic[MessageT]):
             self._session.forget(self)
 
     async def request_cancel(self, message: InboundMessage) -> None:
-        """Cancel because a client asked to, unless ``on_cancel`` says no. What that raises is the caller's to report."""
+        """Cancel because a client asked, unless ``on_cancel`` says no. What that raises is the caller's to report."""
         if self._hooks.on_cancel is not None and not await self._hooks.on_cancel(CancelRequest(self.run_id, message)):
             return
         self.cancel_token.cancel()

@@ -118,7 +118,7 @@ class Server(Generic[MessageT]):
     async def _run_handler(self, run: Run[MessageT]) -> None:
         task: asyncio.Task[Any] = asyncio.ensure_future(self._handler(run))
 
-        # A pipe notices the token itself and closes its streams first; anything else the handler waits for is cancelled.
+        # A pipe notices the token itself and closes its streams first; whatever else is waited for is cancelled.
         def stop_waiting() -> None:
             if not run.is_piping:
                 task.cancel()

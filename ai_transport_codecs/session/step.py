@@ -53,7 +53,7 @@ class Step:
             )
 
     async def end(self, reason: str) -> None:
-        """Publish the end: ``complete``, ``failed`` or ``cancelled``. A failure is logged: the run's end says it too."""
+        """Publish the end: ``complete``, ``failed`` or ``cancelled``. A failure is only logged: the run ends too."""
         if not self.is_open:
             return
         self.is_open = False

@@ -21,7 +21,7 @@ _QUOTE: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def dump_json(value: Any) -> str:
-    """The JSON text of ``value``. Raises TypeError for what JSON cannot carry, ValueError when it is nested too deeply."""
+    """The JSON text of ``value``. Raises TypeError for what JSON cannot carry, ValueError when nested too deeply."""
     try:
         return _text(value)
     except RecursionError:
@@ -86,9 +86,9 @@ def _number(value: float) -> str:
     if value == 0:
         return "0"
     sign, digit_tuple, raw_exponent = Decimal(repr(value)).as_tuple()
-    assert isinstance(raw_exponent, int)  # finite
+    power = int(raw_exponent)  # a letter only for what is not finite
     digits = "".join(map(str, digit_tuple)).rstrip("0")
-    exponent = raw_exponent + len(digit_tuple) - len(digits)
+    exponent = power + len(digit_tuple) - len(digits)
     point = len(digits) + exponent
     minus = "-" if sign else ""
     if 0 < point <= 21:

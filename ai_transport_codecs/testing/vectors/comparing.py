@@ -11,7 +11,7 @@ from ai_transport_codecs.wire.text import join_surrogates
 def difference(expected: Any, actual: Any, path: str = "") -> str | None:
     """Where and how two JSON values differ, or None.
 
-    Object key order is free; 1 and 1.0 are equal, 1 and true are not; strings are equal once surrogate halves are joined.
+    Object key order is free; 1 and 1.0 are equal, 1 and true are not; strings compare with surrogates joined.
     """
     if isinstance(expected, Mapping) and isinstance(actual, Mapping):
         for key in [*expected, *(key for key in actual if key not in expected)]:

@@ -47,7 +47,7 @@ class CodecReplay:
             for event in batch:
                 events.append({"direction": "input" if is_input else "output", "event": copy.deepcopy(event)})
                 self._log.append((meta.serial, is_input, event, meta))
-                self._projection = self._fold(self._projection, is_input, event, meta)
+                self._projection = self._fold(self._projection, event, meta, is_input=is_input)
         return events
 
     def messages(self) -> list[Json]:
@@ -58,10 +58,10 @@ class CodecReplay:
         """What a projection holds that folds the same events by ascending serial."""
         projection = self._codec.init()
         for _, is_input, event, meta in sorted(self._log, key=lambda entry: entry[0]):
-            projection = self._fold(projection, is_input, event, meta)
+            projection = self._fold(projection, event, meta, is_input=is_input)
         return self._plain(projection)
 
-    def _fold(self, projection: Any, is_input: bool, event: Any, meta: FoldMeta) -> Any:
+    def _fold(self, projection: Any, event: Any, meta: FoldMeta, *, is_input: bool) -> Any:
         fold = self._codec.fold_input if is_input else self._codec.fold_output
         try:
             return fold(projection, event, meta)

@@ -95,11 +95,11 @@ def _field(row: Json) -> HeaderField:
         case "str":
             return fields.text(key, default)
         case "bool":
-            return fields.flag(key, default)
+            return fields.flag(key, default=default)
         case "json":
             return fields.json(key)
         case "enum":
-            return fields.choice(key, row["allowed"], default)
+            return fields.choice(key, row["allowed"], row["default"])
         case other:
             raise ValueError(f"unknown field type {other!r} in a codec definition")
 

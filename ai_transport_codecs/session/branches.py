@@ -1,0 +1,217 @@
+"""The branches of a conversation: siblings, the visible path, and its messages (session spec 5.7, 5.8, 6.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from ai_transport_codecs.codec.contract import CodecMessage
+
+from .node_index import NodeIndex
+from .nodes import InputNode, Node, RunNode
+
+NO_SELECTIONS: Final[Mapping[str, str]] = {}
+
+
+class SiblingGroup(NamedTuple):
+    """Nodes of which a view shows one, oldest first. ``root`` names the group in a view's selections."""
+
+    root: str
+    members: list[Node]
+
+
+class Branches:
+    """What can be seen of a tree. Computed anew when the structure changed, and only when somebody reads."""
+
+    def __init__(self, index: NodeIndex) -> None:
+        self._index = index
+        self._version = -1
+        self._ordered: list[Node] = []
+        self._superseded: set[Node] = set()
+        self._groups: dict[Node, SiblingGroup] = {}
+        self._replies: dict[str | None, list[RunNode]] = {}
+        self._by_target: dict[str, list[RunNode]] = {}
+
+    def runs(self) -> list[RunNode]:
+        """All runs, in order."""
+        self._refresh()
+        return [node for node in self._ordered if isinstance(node, RunNode)]
+
+    def group(self, node: Node) -> SiblingGroup | None:
+        """The node's siblings: runs that follow the same message; inputs that are edits of one another."""
+        self._refresh()
+        return self._groups.get(node)
+
+    def replies(self, message_id: str) -> list[RunNode]:
+        """The runs that follow a message, except superseded ones."""
+        self._refresh()
+        return list(self._replies.get(message_id, ()))
+
+    def visible(self, selections: Mapping[str, str]) -> list[Node]:
+        """The path that the selections show: of each group the selected member, by default the newest."""
+        self._refresh()
+        path: dict[Node, None] = {}
+        chosen: dict[str, Node] = {}
+        for node in self._ordered:
+            if node in self._superseded:
+                continue
+            parent = self._index.owner(node.parent)
+            if parent is not None and parent not in path:
+                continue
+            group = self._groups[node]
+            if len(group.members) > 1:
+                selected = chosen.get(group.root + node.kind)
+                if selected is None:
+                    selected = chosen[group.root + node.kind] = self._selected(group, selections)
+                if selected is not node:
+                    continue
+            path[node] = None
+        return list(path)
+
+    # ---------------------------------------------------------------------------------------------- flattening
+
+    def regenerators(self, run: RunNode, position: int) -> list[RunNode]:
+        """The runs that are other versions of the run's message at ``position``, which is not its first."""
+        self._refresh()
+        return self._regenerators(run.log.messages(), position)
+
+    def flatten(self, nodes: Iterable[Node], selections: Mapping[str, str]) -> list[CodecMessage[Any]]:
+        """The messages of these nodes; where a later message of a run was regenerated, the selected version's."""
+        self._refresh()
+        shown = list(nodes)
+        nested = self._nested(shown) if self._by_target else ()
+        messages: list[CodecMessage[Any]] = []
+        for node in shown:
+            if node not in nested:
+                self._emit(node, selections, messages)
+        return messages
+
+    def _nested(self, nodes: list[Node]) -> set[Node]:
+        nested: set[Node] = set()
+        for node in nodes:
+            if isinstance(node, RunNode):
+                messages = node.log.messages()
+                for position in range(1, len(messages)):
+                    nested.update(self._regenerators(messages, position))
+        return nested
+
+    def _regenerators(self, messages: list[CodecMessage[Any]], position: int) -> list[RunNode]:
+        candidates = self._by_target.get(messages[position].id) if 0 < position < len(messages) else None
+        if not candidates:
+            return []
+        return [run for run in candidates if run.parent == messages[position - 1].id]
+
+    def _emit(self, node: Node, selections: Mapping[str, str], into: list[CodecMessage[Any]]) -> None:
+        followed: set[Node] = set()
+        current: Node | None = node
+        while current is not None:
+            followed.add(current)
+            messages, current = current.log.messages(), None
+            if not self._by_target:
+                into.extend(messages)
+                return
+            for position, message in enumerate(messages):
+                version = self._version_of(messages, position, selections)
+                if version is not None and version not in followed:
+                    current = version
+                    break
+                into.append(message)
+
+    def _version_of(
+        self, messages: list[CodecMessage[Any]], position: int, selections: Mapping[str, str]
+    ) -> RunNode | None:
+        """The run whose version of this message is shown, or None for the message itself."""
+        versions = self._regenerators(messages, position)
+        if not versions:
+            return None
+        selected = self._index.find_run(selections.get(messages[position].id, ""))
+        if selected is None:
+            return versions[-1]
+        if selected in versions:
+            return selected
+        is_original = self._index.owner(messages[position].id) is selected
+        return None if is_original else versions[-1]
+
+    # ------------------------------------------------------------------------------------------------- groups
+
+    def _selected(self, group: SiblingGroup, selections: Mapping[str, str]) -> Node:
+        for root in _names_of(group) if selections else ():
+            selected = self._index.find(selections[root]) if root in selections else None
+            if selected in group.members:
+                return selected
+        return group.members[-1]
+
+    def _refresh(self) -> None:
+        if self._version == self._index.version:
+            return
+        self._version = self._index.version
+        self._ordered = sorted(self._index, key=_order)
+        self._superseded = self._index.superseded()
+        self._groups = {}
+        self._group_runs()
+        self._group_inputs()
+
+    def _group_runs(self) -> None:
+        runs = [node for node in self._ordered if isinstance(node, RunNode)]
+        self._replies, self._by_target = {}, {}
+        for run in runs:
+            if run not in self._superseded:
+                self._replies.setdefault(run.parent, []).append(run)
+                if run.regenerates is not None:
+                    self._by_target.setdefault(run.regenerates, []).append(run)
+        groups: dict[str | None, SiblingGroup] = {}
+        for run in runs:
+            if run.parent not in groups:
+                members: list[Node] = [*self._replies.get(run.parent, ())]
+                groups[run.parent] = SiblingGroup(members[0].key if members else run.key, members)
+            self._groups[run] = groups[run.parent]
+
+    def _group_inputs(self) -> None:
+        roots: dict[InputNode, str] = {}
+        groups: dict[tuple[str | None, str], SiblingGroup] = {}
+        for node in self._ordered:
+            if isinstance(node, InputNode):
+                root = self._edit_root(node, roots)
+                group = groups.setdefault((node.parent, root), SiblingGroup(root, []))
+                group.members.append(node)
+                self._groups[node] = group
+
+    def _edit_root(self, node: InputNode, roots: dict[InputNode, str]) -> str:
+        """The key of the message that this one is, in the end, an edit of."""
+        chain: dict[InputNode, None] = {}
+        current = node
+        while current not in roots:
+            if current in chain:  # a loop of edits: name it by the same member, wherever it is entered
+                looped = list(chain)
+                root = min(each.key for each in looped[looped.index(current) :])
+                break
+            chain[current] = None
+            target = None if current.fork_of is None else self._index.inputs.get(current.fork_of)
+            if target is not None and target.parent == current.parent:
+                current = target
+                continue
+            is_unseen = current.fork_of is not None and target is None and not self._index.is_loaded(current.fork_of)
+            # Edits of a message that is not loaded yet are siblings already.
+            root = current.fork_of if is_unseen and current.fork_of is not None else current.key
+            break
+        else:
+            root = roots[current]
+        for each in chain:
+            roots[each] = root
+        return root
+
+
+def _names_of(group: SiblingGroup) -> Iterator[str]:
+    """The keys under which a choice in this group may have been made, its root first.
+
+    The root was another one before an older sibling was loaded, or before a fork became known as a run.
+    """
+    yield group.root
+    for member in group.members:
+        yield member.key
+        if isinstance(member, RunNode):
+            yield from sorted(member.fork_ids)
+
+
+def _order(node: Node) -> tuple[str, int]:
+    return node.order

@@ -1,0 +1,94 @@
+"""``python -m benchmarks``: all figures, as a table or as one JSON object."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+from dataclasses import asdict
+from typing import Any
+
+from ai_transport_codecs.codec.registry import get_codec
+
+from . import sources
+from .codec_cost import decode_fold_read, deliveries, delta_costs, encode_all, floors, langchain_sum
+from .import_cost import import_milliseconds
+from .outbox_cost import channel_costs
+from .peers import PEERS
+from .timing import best_microseconds
+
+DELTAS = 2_000
+SHORT, LONG = 250, 4_000
+
+
+def _flatness(codec: Any, make: Any) -> dict[str, float]:
+    """Cost per delta of a long turn over a short one: 1.0 is flat."""
+    ratios = {}
+    costs: dict[int, dict[str, float]] = {}
+    for count in (SHORT, LONG):
+        items = make(count)
+        messages = deliveries(encode_all(codec, items))
+        costs[count] = {
+            "translate+encode": best_microseconds(lambda items=items: encode_all(codec, items), count),
+            "decode+fold+read": best_microseconds(lambda messages=messages: decode_fold_read(codec, messages), count),
+        }
+    for name, cost in costs[SHORT].items():
+        ratios[name] = costs[LONG][name] / cost
+    return ratios
+
+
+def measure() -> dict[str, Any]:
+    """All figures of one run."""
+    codec = get_codec("langchain")
+    floor = floors(DELTAS)
+    text = delta_costs(codec, sources.text_chunks(DELTAS), DELTAS)
+    arguments = delta_costs(codec, sources.argument_chunks(DELTAS), DELTAS)
+    chunks = sources.text_chunks(DELTAS)
+    calls = sources.argument_chunks(SHORT)
+    channel = channel_costs(codec)
+    return {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "floor_us": floor,
+        "langchain": {
+            "text_delta_us": text,
+            "argument_delta_us": arguments,
+            "text_over_json_dumps": {name: cost / floor["json.dumps"] for name, cost in text.items()},
+            f"long_over_short_text_{LONG}_{SHORT}": _flatness(codec, sources.text_chunks),
+            f"long_over_short_arguments_{LONG}_{SHORT}": _flatness(codec, sources.argument_chunks),
+            "langchain_own_sum_us": {
+                "text": best_microseconds(lambda: langchain_sum(chunks), DELTAS, rounds=3),
+                f"arguments_{SHORT}": best_microseconds(lambda: langchain_sum(calls), SHORT, rounds=3),
+            },
+        },
+        "channel_per_1000_tokens": {name: asdict(cost) for name, cost in channel.items()},
+        "adaptive_messages_over_immediate": channel["adaptive"].messages / channel["immediate"].messages,
+        "import_ms": import_milliseconds(),
+        "peers_us": PEERS,
+    }
+
+
+def _print_rows(value: Any, path: str = "") -> None:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _print_rows(item, f"{path} · {key}" if path else str(key))
+    else:
+        print(f"{path:<88} {value:>10.2f}" if isinstance(value, float) else f"{path:<88} {value:>10}")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure and print; 0 always, since machines differ: judge the ratios."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    options = parser.parse_args(arguments)
+    figures = measure()
+    if options.json:
+        print(json.dumps(figures, indent=2))
+    else:
+        _print_rows(figures)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

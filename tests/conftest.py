@@ -1,0 +1,40 @@
+"""Leaves out the tests of a codec whose framework is not installed, and says so; tox says which may be."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+import pytest
+from hypothesis import settings
+
+# No deadline: how long an example takes says something about the machine, not about the code.
+settings.register_profile("no-clock", deadline=None)
+settings.load_profile("no-clock")
+
+# The folders of tests that need a framework, with the module that tells whether it is there.
+FRAMEWORKS: Final = {
+    "codecs/langchain": "langchain_core",
+    "codecs/llamaindex": "llama_index",
+    "codecs/openai": "openai",
+}
+FOLDERS: Final = [folder for folder in FRAMEWORKS if (Path(__file__).parent / folder).is_dir()]
+ABSENT: Final = [folder for folder in FOLDERS if find_spec(FRAMEWORKS[folder]) is None]
+
+collect_ignore = ABSENT
+
+
+def pytest_configure() -> None:
+    """Hold the environment to what it promises: "core" that no framework is there, "all" that none is missing."""
+    promise = os.environ.get("AI_TRANSPORT_CODECS_TESTS", "")
+    present = [folder for folder in FOLDERS if folder not in ABSENT]
+    if promise == "core" and present:
+        raise pytest.UsageError(f"the environment promises no framework, but has those of {present}")
+    if promise == "all" and ABSENT:
+        raise pytest.UsageError(f"the environment promises every framework, but lacks those of {ABSENT}")
+
+
+def pytest_report_header() -> str:
+    return f"left out, their framework is not installed: {', '.join(ABSENT)}" if ABSENT else "every framework is there"
