@@ -56,7 +56,7 @@ class Applier:
                 applied = self._apply_first(_well_typed(message), live=live)
             else:
                 applied = self._apply_next(entry, message, live=live)
-        except Exception as error:  # noqa: BLE001 - one crafted message must not stop the others
+        except Exception as error:  # one crafted message must not stop the others
             self._faults.note("applying a message", None, error)
             applied = Applied(message, live)
         if self.index.version != self._announced_version:
@@ -65,13 +65,13 @@ class Applier:
             self.signals.message.emit(applied)
         return applied
 
-    # ------------------------------------------------------------------------------------ messages seen before
+    # --- messages seen before
 
     def _apply_next(self, entry: LogEntry, message: InboundMessage, *, live: bool) -> Applied:
         """One more delivery of a message that has a place: the hot path, once per token."""
         try:
             inputs, outputs, replaced = self._decoder.decode(message)
-        except Exception as error:  # noqa: BLE001 - a decoder must not raise, but it is another author's
+        except Exception as error:  # a decoder must not raise, but it is another author's
             self._faults.note("decoding", None, error)
             return Applied(message, live, entry.node.key)
         if message.action == names.DELETE:
@@ -126,7 +126,7 @@ class Applier:
             self.signals.output.emit(output)
         return Applied(message, live, key, None, None, output)
 
-    # -------------------------------------------------------------------------------- messages not seen before
+    # --- messages not seen before
 
     def _apply_first(self, message: InboundMessage, *, live: bool) -> Applied:
         self._retention.advance(message.timestamp)
@@ -148,7 +148,7 @@ class Applier:
         return self._apply_empty(message, envelope, live=live)
 
     def _apply_unseen_delete(self, message: InboundMessage, *, live: bool) -> Applied:
-        """A message that was deleted before it was seen shows nothing, but a question keeps its place: it has answers."""
+        """A message deleted before it was seen shows nothing, but a question keeps its place: it has answers."""
         if message.serial is None:
             return Applied(message, live)
         self._unseen_deletes.remember(message.serial, value=True)
@@ -190,7 +190,7 @@ class Applier:
             if run is None:
                 self._ledger.remember(run_id, serial, envelope)
             else:
-                self.index.place_run(run.key, envelope, serial)
+                self.index.place_run(run_id, envelope, serial)
         if run is None:
             return Applied(message, live)
         output = _output_event(run, envelope, serial, (), (), live=live)
@@ -201,9 +201,9 @@ class Applier:
         """The node of a message with content (session spec 5.3)."""
         run_id, message_id = envelope.run_id, envelope.message_id
         if run_id is not None:
-            run = self.index.find_run(run_id)
-            node = self.index.place_run(run_id if run is None else run.key, envelope, serial)
-            if run is None:
+            is_known = self.index.find_run(run_id) is not None
+            node = self.index.place_run(run_id, envelope, serial)
+            if not is_known:
                 self._ledger.catch_up(node)
             return node
         if not is_input or message_id is None:
@@ -228,7 +228,7 @@ class Applier:
         if isinstance(event_id, str) and event_id:
             self.event_ids.remember(event_id, message._replace(data=None))
 
-    # -------------------------------------------------------------------------------------------- local writes
+    # --- local writes
 
     def insert_optimistic(self, inputs: Sequence[Any], headers: Mapping[str, str]) -> Node | None:
         """The node in which inputs show that are not published yet."""
@@ -268,7 +268,7 @@ class Applier:
         """Note an attempt of a step that this process started."""
         self._ledger.apply_step(event, event.attempt)
 
-    # --------------------------------------------------------------------------------------------------- parts
+    # --- parts
 
     def _announce(self) -> None:
         if self.index.version != self._announced_version:
@@ -278,7 +278,7 @@ class Applier:
     def _decode(self, message: InboundMessage) -> Decoded:
         try:
             decoded = self._decoder.decode(message)
-        except Exception as error:  # noqa: BLE001 - a decoder must not raise, but it is another author's
+        except Exception as error:  # a decoder must not raise, but it is another author's
             self._faults.note("decoding", None, error)
             return _NOTHING
         return self._restate(message.serial) if decoded.replaced and message.serial is not None else decoded
@@ -286,7 +286,7 @@ class Applier:
     def _restate(self, serial: str) -> Decoded:
         try:
             return self._decoder.restate(serial)
-        except Exception as error:  # noqa: BLE001 - as for decode
+        except Exception as error:  # as for decode
             self._faults.note("restating", None, error)
             return _NOTHING
 
@@ -306,14 +306,13 @@ def _output_event(
     live: bool,
     replaced: bool = False,
 ) -> OutputEvent:
-    run_id, message_id, input_id = node.key, envelope.message_id, envelope.input_message_id
-    if node.kind == "input":
-        run_id, input_id = None, message_id
+    message_id = envelope.message_id
+    is_run = node.kind == "run"
     return OutputEvent(
         node.key,
-        run_id,
+        node.key if is_run else None,
         message_id,
-        input_id,
+        envelope.input_message_id if is_run else message_id,
         serial,
         outputs,
         inputs,

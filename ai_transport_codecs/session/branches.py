@@ -68,7 +68,7 @@ class Branches:
             path[node] = None
         return list(path)
 
-    # ---------------------------------------------------------------------------------------------- flattening
+    # --- flattening
 
     def regenerators(self, run: RunNode, position: int) -> list[RunNode]:
         """The runs that are other versions of the run's message at ``position``, which is not its first."""
@@ -132,7 +132,7 @@ class Branches:
         is_original = self._index.owner(messages[position].id) is selected
         return None if is_original else versions[-1]
 
-    # ------------------------------------------------------------------------------------------------- groups
+    # --- groups
 
     def _selected(self, group: SiblingGroup, selections: Mapping[str, str]) -> Node:
         for root in _names_of(group) if selections else ():

@@ -31,7 +31,7 @@ class Envelope(NamedTuple):
     steer_message_ids: tuple[str, ...] = ()
 
 
-_KEYS: Final = (
+_KEYS: Final = (  # in the order of the envelope's fields
     h.RUN_ID,
     h.MESSAGE_ID,
     h.ROLE,
@@ -49,10 +49,8 @@ _KEYS: Final = (
 
 def read_envelope(transport: Mapping[str, Any]) -> Envelope:
     """The envelope in a message's transport tier."""
-    return Envelope(
-        *[_text(transport.get(key)) for key in _KEYS],
-        steer_message_ids=_steer_ids(transport.get(h.STEER_MESSAGE_IDS)),
-    )
+    texts = [_text(transport.get(key)) for key in _KEYS]
+    return Envelope._make((*texts, _steer_ids(transport.get(h.STEER_MESSAGE_IDS))))
 
 
 def _text(value: Any) -> str | None:

@@ -130,7 +130,7 @@ class _Subscription(Generic[EventT]):
             return
         try:
             self.handler(event)
-        except Exception:  # noqa: BLE001 - a listener may raise anything, and must not stop the others
+        except Exception:  # a listener may raise anything, and must not stop the others
             self.failures += 1
             # A handler may fail on every token: the 1st, 2nd, 4th, 8th ... failure are logged.
             if self.failures & (self.failures - 1) == 0:

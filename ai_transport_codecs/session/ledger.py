@@ -28,7 +28,7 @@ class RunLedger:
         self._faults = faults
         self._pending = PendingRuns()
 
-    # ------------------------------------------------------------------------------------------------ messages
+    # --- messages
 
     def apply_run_message(self, message: InboundMessage, *, live: bool) -> Applied:
         """A message named like a run's start, suspend, resume or end. The event is told even if its run is unknown."""
@@ -51,7 +51,7 @@ class RunLedger:
             self._retention.note_activity(run, message.timestamp)
         return Applied(message, live, None if run is None else run.key, step=event)
 
-    # -------------------------------------------------------------------------------------------------- events
+    # --- events
 
     def start(self, event: RunEvent) -> RunNode:
         """The run that started."""

@@ -49,7 +49,7 @@ class NodeIndex:
         self._forks: dict[str, tuple[RunNode, RunOrigin]] = {}
         self._pointed_at: set[str] = set()
 
-    # ------------------------------------------------------------------------------------------------- reading
+    # --- reading
 
     def __iter__(self) -> Iterator[Node]:
         yield from self.runs.values()
@@ -80,7 +80,7 @@ class NodeIndex:
         """The runs that a fork replaced, by whichever of their ids it named them."""
         return {run for run in map(self.find_run, self._superseded) if run is not None}
 
-    # ------------------------------------------------------------------------------------------------- placing
+    # --- placing
 
     def place_input(self, message_id: str, envelope: Envelope, serial: str | None) -> InputNode:
         """The input node of a user's message, made or brought up to date."""
@@ -155,7 +155,7 @@ class NodeIndex:
             del self._forks[fork_id]
         self.version += 1
 
-    # -------------------------------------------------------------------------------------------------- parts
+    # --- parts
 
     def _next_sequence(self) -> int:
         self._sequence += 1

@@ -45,7 +45,7 @@ class Tree(Generic[MessageT]):
         self._index = self._applier.index
         self._branches = Branches(self._index)
 
-    # ------------------------------------------------------------------------------------------------- writing
+    # --- writing
 
     def apply(self, message: InboundMessage, *, live: bool = True) -> Applied:
         """Take one delivery into account, tell the listeners, and say what it was. Never raises.
@@ -106,7 +106,7 @@ class Tree(Generic[MessageT]):
         """Note an attempt of a step that this process just started, by its acknowledged serial (session spec 4.6)."""
         self._applier.seed_step(StepEvent("start", run_id, step_id, start_serial, client_id, invocation_id))
 
-    # ------------------------------------------------------------------------------------------------- reading
+    # --- reading
 
     @property
     def version(self) -> int:
@@ -185,7 +185,7 @@ class Tree(Generic[MessageT]):
         """
         return self._branches.flatten(nodes, selections)
 
-    # -------------------------------------------------------------------------------------------------- events
+    # --- events
 
     @overload
     def on(self, event: Literal["update"], handler: Callable[[], None]) -> Unsubscribe: ...

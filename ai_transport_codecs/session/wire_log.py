@@ -47,7 +47,7 @@ class Folding:
         for event in outputs:
             try:
                 projection = fold(projection, event, meta)
-            except Exception as error:  # noqa: BLE001 - a codec is another author's, and the event may be crafted
+            except Exception as error:  # a codec is another author's, and the event may be crafted
                 self._faults.note("folding", event, error)
         return projection
 
@@ -56,7 +56,7 @@ class Folding:
         for event in inputs:
             try:
                 projection = self._fold_input(projection, event, meta)
-            except Exception as error:  # noqa: BLE001 - as above
+            except Exception as error:  # as above
                 self._faults.note("folding", event, error)
         return self.fold_outputs(projection, meta, outputs)
 
@@ -64,7 +64,7 @@ class Folding:
         """The projection's messages; none when the codec cannot tell them."""
         try:
             return list(self._codec.get_messages(projection))
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:  # as above
             self._faults.note("get_messages", None, error)
             return []
 
@@ -155,7 +155,7 @@ class WireLog:
             self._messages = self._folding.messages(self._projection)
         return self._messages
 
-    # ------------------------------------------------------------------------------------------------- growing
+    # --- growing
 
     def insert(self, entry: LogEntry) -> None:
         """Give a message its place; its events follow by :meth:`extend`. Its local seed, if any, is dropped."""
@@ -211,7 +211,7 @@ class WireLog:
         self._mark_stale()
         return True
 
-    # ------------------------------------------------------------------------------------------------ changing
+    # --- changing
 
     def replace(self, entry: LogEntry, inputs: list[Any], outputs: list[Any]) -> bool:
         """Put these events in the place of all that ``entry`` had. False when the log was swept: it is too late."""
@@ -235,7 +235,8 @@ class WireLog:
 
     def take_fork(self, fork_id: str) -> list[LogEntry]:
         """Remove and return the messages of that fork."""
-        taken, kept = [], []
+        taken: list[LogEntry] = []
+        kept: list[LogEntry] = []
         for entry in self._entries:
             (taken if entry.is_fork and entry.envelope.message_id == fork_id else kept).append(entry)
         if taken:
