@@ -19,7 +19,7 @@ from .node_index import NodeIndex
 from .nodes import NO_SERIAL, InputNode, Node, RunNode
 from .recent import Recent
 from .retention import Retention
-from .wire_log import Folding, LogEntry
+from .wire_log import EventPlace, Folding, LogEntry
 
 MAX_EVENT_IDS: Final = 10_000
 MAX_UNSEEN_DELETES: Final = 10_000
@@ -121,7 +121,10 @@ class Applier:
         key = entry.node.key
         if entry.is_hidden:
             return Applied(message, live, key)
-        output = _output_event(entry.node, entry.envelope, entry.serial, inputs, outputs, live=live, replaced=replaced)
+        place = entry.place
+        if place is None or place[0] is not key:  # a fork gets another key when its run becomes known
+            place = entry.place = _place_of(entry.node, entry.envelope, entry.serial)
+        output = OutputEvent(*place, outputs, inputs, live, replaced)
         if self.signals.output.subscriptions:
             self.signals.output.emit(output)
         return Applied(message, live, key, None, None, output)
@@ -193,7 +196,7 @@ class Applier:
                 self.index.place_run(run_id, envelope, serial)
         if run is None:
             return Applied(message, live)
-        output = _output_event(run, envelope, serial, (), (), live=live)
+        output = OutputEvent(*_place_of(run, envelope, serial), live=live)
         self.signals.output.emit(output)
         return Applied(message, live, run.key, output=output)
 
@@ -219,7 +222,7 @@ class Applier:
         if not node.log.add_seed(envelope.message_id, inputs, outputs):
             self._faults.skip("too many messages without a serial belong to one node", node.kind)
             return None
-        output = _output_event(node, envelope, None, inputs, outputs, live=live)
+        output = OutputEvent(*_place_of(node, envelope, None), outputs, inputs, live)
         self.signals.output.emit(output)
         return output
 
@@ -246,8 +249,8 @@ class Applier:
                 if _is_unfounded(node):
                     self.index.remove(node)
                 else:
-                    envelope = Envelope(message_id=message_id)
-                    self.signals.output.emit(_output_event(node, envelope, None, (), (), live=True, replaced=True))
+                    place = _place_of(node, Envelope(message_id=message_id), None)
+                    self.signals.output.emit(OutputEvent(*place, replaced=True))
         self._announce()
 
     def delete(self, key: str) -> None:
@@ -296,31 +299,18 @@ def _is_unfounded(node: Node) -> bool:
     return node.is_optimistic and not node.log.has_seeds and (isinstance(node, InputNode) or not node.is_started)
 
 
-def _output_event(
-    node: Node,
-    envelope: Envelope,
-    serial: str | None,
-    inputs: Sequence[Any],
-    outputs: Sequence[Any],
-    *,
-    live: bool,
-    replaced: bool = False,
-) -> OutputEvent:
-    message_id = envelope.message_id
+def _place_of(node: Node, envelope: Envelope, serial: str | None) -> EventPlace:
+    """The part of an output event that is the same for each delivery of a message."""
     is_run = node.kind == "run"
-    return OutputEvent(
+    return (
         node.key,
         node.key if is_run else None,
-        message_id,
-        envelope.input_message_id if is_run else message_id,
+        envelope.message_id,
+        envelope.input_message_id if is_run else envelope.message_id,
         serial,
-        outputs,
-        inputs,
         envelope.step_id,
         envelope.step_start_serial,
         envelope.steer_message_ids,
-        live,
-        replaced,
     )
 
 

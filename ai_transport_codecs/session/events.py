@@ -93,11 +93,11 @@ class OutputEvent(NamedTuple):
     message_id: str | None
     input_message_id: str | None
     serial: str | None
-    outputs: Sequence[Any] = ()
-    inputs: Sequence[Any] = ()
     step_id: str | None = None
     step_start_serial: str | None = None
     steer_message_ids: tuple[str, ...] = ()
+    outputs: Sequence[Any] = ()
+    inputs: Sequence[Any] = ()
     live: bool = True
     replaced: bool = False
 

@@ -107,9 +107,11 @@ class ClientRun(Generic[MessageT]):
         try:
             while True:
                 is_over = self.status is not RunStatus.ACTIVE
+                changes = set(dirty)
+                dirty.clear()
                 for entry in self.get_messages():
-                    if entry.id in dirty:
-                        dirty.discard(entry.id)
+                    # A change that names no message may be of any of them.
+                    if entry.id in changes or None in changes:
                         yield entry.message
                 if is_over:
                     break

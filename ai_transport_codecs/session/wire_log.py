@@ -26,6 +26,11 @@ MAX_SEED_EVENTS: Final = 1_000
 
 Fold: TypeAlias = Callable[[Any, Any, FoldMeta], Any]
 
+EventPlace: TypeAlias = tuple[
+    str, str | None, str | None, str | None, str | None, str | None, str | None, tuple[str, ...]
+]
+"""The first fields of an :class:`~.events.OutputEvent`, up to the steered messages."""
+
 _by_serial: Final = attrgetter("serial")
 
 
@@ -81,6 +86,7 @@ class LogEntry:
         "meta",
         "node",
         "outputs",
+        "place",
         "serial",
         "version",
     )
@@ -98,6 +104,8 @@ class LogEntry:
         """Whether it names no run itself but is the input of a fork, with the fork's id as its message id."""
         self.is_hidden = False
         """Whether it is output of a step's attempt that another attempt superseded."""
+        self.place: EventPlace | None = None
+        """What the events of all its deliveries have in common."""
         self.inputs: list[Any] = []
         self.outputs: list[Any] = []
 

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
 from ai_transport_codecs.session.nodes import RunNode
 from ai_transport_codecs.session.tree import Tree
 from ai_transport_codecs.wire.messages import InboundMessage
 from tests.session.toy_codec import TOY
 from tests.session.wire_script import Script
+
+HEADERS: Final = {"role": "user", "codec-message-id": "M1", "event-id": "e", "stream": "false"}
+"""The transport headers of an input of the user's own."""
+
+
+def said(*texts: str) -> dict[str, Any]:
+    """A user message as an input event."""
+    return {"kind": "user-message", "message": {"parts": [{"type": "text", "text": text} for text in texts]}}
 
 
 def new_tree(source: Script | Iterable[InboundMessage] = (), *, reorder_window_ms: int = 120_000) -> Tree[str]:

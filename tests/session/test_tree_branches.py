@@ -6,8 +6,7 @@ import itertools
 
 from ai_transport_codecs.session.nodes import RunNode
 from ai_transport_codecs.session.tree import Tree
-from tests.session.reading import new_tree, run_of, shown, tell
-from tests.session.test_tree import HEADERS, said
+from tests.session.reading import HEADERS, new_tree, run_of, said, shown, tell
 from tests.session.wire_script import Script, serial_of
 
 
