@@ -1,0 +1,1 @@
+"""Codecs, one package per framework; each imports its framework only in itself."""

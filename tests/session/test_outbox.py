@@ -38,13 +38,16 @@ class FlakyWriter:
         return self.channel.max_message_size
 
     async def publish(self, messages: OutboundMessage | Sequence[OutboundMessage]) -> list[str | None]:
-        return await self._write("publish", lambda: self.channel.publish(messages))
+        serials: list[str | None] = await self._write("publish", lambda: self.channel.publish(messages))
+        return serials
 
     async def append(self, mutation: OutboundMutation) -> str | None:
-        return await self._write("append", lambda: self.channel.append(mutation))
+        version: str | None = await self._write("append", lambda: self.channel.append(mutation))
+        return version
 
     async def update(self, mutation: OutboundMutation) -> str | None:
-        return await self._write("update", lambda: self.channel.update(mutation))
+        version: str | None = await self._write("update", lambda: self.channel.update(mutation))
+        return version
 
     async def _write(self, name: str, write: Callable[[], Awaitable[Any]]) -> Any:
         self.calls.append(name)

@@ -69,7 +69,7 @@ def _load(path: Path) -> Json | None:
 
 
 def _codec(vector: Json, folder: Path) -> Codec[Any, Any, Any, Any] | None:
-    kind = vector["codec"]
+    kind: str = vector["codec"]
     if kind in ("core", "custom"):
         return None
     if kind != "tiny":
