@@ -79,6 +79,7 @@ class HistoryPage(Protocol):
     def has_next(self) -> bool: ...
     async def next(self) -> HistoryPage | None:
         """The page of older messages, or None when there is none."""
+        ...
 
 
 class Channel(Protocol):
@@ -101,10 +102,12 @@ class Channel(Protocol):
     @property
     def client_id(self) -> str | None:
         """The identity that this client's messages carry; None when anonymous."""
+        ...
 
     @property
     def max_message_size(self) -> int:
         """The limit for one publish, in bytes over name, client id, extras (as JSON) and data."""
+        ...
 
     @property
     def presence(self) -> Presence: ...
@@ -113,22 +116,28 @@ class Channel(Protocol):
     async def detach(self) -> None: ...
     def subscribe(self, listener: MessageListener) -> Unsubscribe:
         """Call ``listener`` for each message from now on. It must not wait, and what it raises is logged."""
+        ...
 
     def on_state_change(self, listener: StateListener) -> Unsubscribe: ...
     async def publish(self, messages: OutboundMessage | Sequence[OutboundMessage]) -> list[str | None]:
         """Publish one message, or several as one atomic unit; the serials, one per message, once acknowledged."""
+        ...
 
     async def append(self, mutation: OutboundMutation) -> str | None:
         """Append to a message's data; the version serial, or None when a later write superseded it."""
+        ...
 
     async def update(self, mutation: OutboundMutation) -> str | None:
         """Replace a message's data and extras; the version serial, or None when a later write superseded it."""
+        ...
 
     async def delete(self, serial: str) -> str | None:
         """Mark a message deleted; the version serial."""
+        ...
 
     async def history(self, *, limit: int = 100, until_attach: bool = False) -> HistoryPage:
         """The newest page of past messages; with ``until_attach`` only those before this attachment, without gap."""
+        ...
 
 
 class ChannelProvider(Protocol):
@@ -138,3 +147,4 @@ class ChannelProvider(Protocol):
         self, name: str, *, params: Mapping[str, str] | None = None, modes: Sequence[str] | None = None
     ) -> Channel:
         """The channel of that name on this connection, the same object each time; ``params``, ``modes`` as Ably's."""
+        ...

@@ -97,9 +97,11 @@ class Encoder(Protocol):
     def encode_output(self, event: Any, options: WriteOptions | None = None) -> Sequence[Operation]: ...
     def cancel_streams(self) -> Sequence[Operation]:
         """Mark every open stream cancelled. Idempotent."""
+        ...
 
     def close(self) -> None:
         """End the encoder: later calls raise SessionClosedError. Open streams get no terminal (codec spec b.3.11)."""
+        ...
 
 
 class Decoder(Protocol):
@@ -111,6 +113,7 @@ class Decoder(Protocol):
     def decode(self, message: InboundMessage) -> Decoded: ...
     def restate(self, serial: str) -> Decoded:
         """The events that state an open or replaced stream from its start, with all its text so far."""
+        ...
 
 
 class Translator(Protocol):
@@ -123,6 +126,7 @@ class Translator(Protocol):
     def translate(self, item: Any) -> Iterable[Any]: ...
     def finish(self) -> Iterable[Any]:
         """The events still owed when the source is exhausted, such as the ends of open streams."""
+        ...
 
     def message_key(self, event: Any) -> str: ...
 
@@ -133,24 +137,30 @@ class Codec(Protocol[InputT, OutputT_contra, ProjectionT, MessageT]):
     @property
     def name(self) -> str:
         """The public id, equal to the entry-point name: lower-case, kebab-case."""
+        ...
 
     @property
     def api_version(self) -> int: ...
     @property
     def adapter_tag(self) -> str | None:
         """What names this codec among the channel's ``agent`` parameters, or None."""
+        ...
 
     def init(self) -> ProjectionT:
         """A new, empty projection."""
+        ...
 
     def fold_input(self, projection: ProjectionT, event: InputT, meta: FoldMeta) -> ProjectionT:
         """Fold one input; may change the projection in place, and returns it. Must not dedupe or skip by serial."""
+        ...
 
     def fold_output(self, projection: ProjectionT, event: OutputT_contra, meta: FoldMeta) -> ProjectionT:
         """Fold one output; as :meth:`fold_input`."""
+        ...
 
     def get_messages(self, projection: ProjectionT) -> Sequence[CodecMessage[MessageT]]:
         """The conversation's messages in this projection, oldest first. Valid at every point of a stream."""
+        ...
 
     def create_encoder(self, options: EncoderOptions | None = None) -> Encoder: ...
     def create_decoder(self) -> Decoder: ...
@@ -161,6 +171,7 @@ class Codec(Protocol[InputT, OutputT_contra, ProjectionT, MessageT]):
 
         Raises InvalidArgumentError when the codec cannot carry it.
         """
+        ...
 
     def create_user_message(self, message: MessageT) -> InputT: ...
     def create_regenerate(self, target: str, parent: str) -> InputT: ...

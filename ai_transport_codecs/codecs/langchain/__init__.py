@@ -13,6 +13,7 @@ from .projection import LangChainProjection
 from .reducer import LangChainReducer
 from .tables import INPUTS, OUTPUTS
 from .translator import LangChainTranslator
+from .turn import chain_turn
 
 CODEC: TableCodec[Event, Event, LangChainProjection, BaseMessage] = define_codec(
     name="langchain",
@@ -27,4 +28,4 @@ CODEC: TableCodec[Event, Event, LangChainProjection, BaseMessage] = define_codec
 )
 """The codec; sessions load it by the name ``langchain``."""
 
-__all__ = ["CODEC", "LangChainProjection", "as_history"]
+__all__ = ["CODEC", "LangChainProjection", "as_history", "chain_turn"]

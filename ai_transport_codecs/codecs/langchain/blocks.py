@@ -34,27 +34,36 @@ _STREAMED: Final[Mapping[str, str]] = {
 _CALLS: Final[Mapping[str, str]] = {"tool_call_chunk": "tool_call", "server_tool_call_chunk": "server_tool_call"}
 """Types of calls that are arriving, and what they become."""
 
+_TEXTS: Final = frozenset({"text", "reasoning"})
+"""Block types whose text, under the key of that name, is what the deltas said, unless their finish says other."""
+
 _WITHOUT_INDEX: Final = frozenset({"tool_call", "invalid_tool_call"})
 _INVALID: Final = "Failed to parse tool call arguments as JSON"
 
 
-class _Block:
-    """One block: the fields its readers have, and apart from them the one that grows."""
+class _Text:
+    """One field that grows: where, and its pieces so far."""
 
-    __slots__ = ("fields", "key", "path", "pieces", "place")
+    __slots__ = ("pieces", "place")
 
-    def __init__(self, path: str, fields: dict[str, Any], key: str | None) -> None:
-        self.path = path
-        self.fields = fields
-        self.key = key
-        self.place: Place | None = None
+    def __init__(self) -> None:
         self.pieces: list[str] = []
+        self.place: Place | None = None
 
-    @property
-    def text(self) -> str:
-        """What has grown so far."""
+    def __str__(self) -> str:
         self.pieces = ["".join(self.pieces)]
         return self.pieces[0]
+
+
+class _Block:
+    """One block: the fields its readers have, and apart from them those that grow, usually one."""
+
+    __slots__ = ("fields", "path", "texts")
+
+    def __init__(self, path: str, fields: dict[str, Any]) -> None:
+        self.path = path
+        self.fields = fields
+        self.texts: dict[str, _Text] = {}
 
 
 class BlockWriter:
@@ -94,9 +103,9 @@ class BlockWriter:
             fields = self._plainer.plain_object("content", content)
             key = _STREAMED.get(fields.get("type") or "")
             said = fields.pop(key, None) if key else None
-            block = self._begin(event.get("index"), fields, key)
+            block = self._begin(event.get("index"), fields)
             if key == "args" and isinstance(said, str) and said:
-                self._grow(block, said)
+                self._grow(block, key, said)
         return self.draft.events()
 
     def add_delta(self, event: Mapping[str, Any]) -> Sequence[Event]:
@@ -110,15 +119,15 @@ class BlockWriter:
         if not isinstance(text, str):
             return self._add_fields(block, delta) if delta.get("type") == "block-delta" else ()
         if block is None and kind is not None:
-            block = self._begin(_index(event), {"type": kind}, key)
+            block = self._begin(_index(event), {"type": kind})
         if block is None or not text:
             # The finish of a block carries all of it, so the deltas of one whose start was missed can be left out.
             return ()
-        if block.key == key and block.place is not None and (stream := block.place.stream) is not None:
-            block.pieces.append(text)
+        grown = block.texts.get(key)
+        if grown is not None and grown.place is not None and (stream := grown.place.stream) is not None:
+            grown.pieces.append(text)
             return (self.draft.delta(stream, text),)
-        block.key = key
-        self._grow(block, text)
+        self._grow(block, key, text)
         return self.draft.events()
 
     def finish_block(self, event: Mapping[str, Any]) -> Sequence[Event]:
@@ -128,26 +137,28 @@ class BlockWriter:
             return ()
         final = self._plainer.plain_object("content", content)
         kind = final.get("type")
-        block = self._blocks.get(_index(event)) or self._begin(_index(event), {"type": kind}, None)
+        block = self._blocks.get(_index(event)) or self._begin(_index(event), {"type": kind})
         if kind in _WITHOUT_INDEX:
             final.pop("index", None)
         else:
             final.setdefault("index", _index(event))
-        if kind == "text":
-            final.setdefault("text", "")
-        if block.fields.keys() - final.keys() - {"index", block.key}:
-            grown = {block.key: block.text} if block.key and block.place and not final.get(block.key) else {}
-            self.draft.replace(block.path, final | grown)
+        if kind in _TEXTS and (kind == "text" or kind in block.texts):
+            final[kind] = final.get(kind) or str(block.texts.get(kind, ""))
+        if (block.fields.keys() | block.texts.keys()) - final.keys() - {"index"}:
+            self.draft.replace(block.path, final)
         else:
             self._complete(block, final)
         block.fields = final
+        block.texts = {}
         return self.draft.events()
 
     def finish(self, event: Mapping[str, Any]) -> Sequence[Event]:
         """``message-finish``: usage and metadata; calls that never finished are finished here."""
         for block in self._blocks.values():
             if block.fields.get("type") in _CALLS:
-                self._complete(block, _swept(block))
+                swept = _swept(block)
+                self._complete(block, swept)
+                block.fields |= swept
         usage, metadata, kwargs = (event.get(key) for key in ("usage", "metadata", "additional_kwargs"))
         if usage is not None:
             self.draft.put("usage_metadata", self._plainer.try_plain("usage_metadata", usage))
@@ -157,51 +168,56 @@ class BlockWriter:
             self.draft.put("additional_kwargs", self._plainer.plain_object("additional_kwargs", kwargs))
         return self.draft.end()
 
-    def _begin(self, index: Any, fields: dict[str, Any], key: str | None) -> _Block:
+    def _begin(self, index: Any, fields: dict[str, Any]) -> _Block:
         if not self._blocks:
             self.draft.put("content_form", "list")
         position = index if isinstance(index, int) else len(self._blocks)
         fields.setdefault("index", position)
-        block = self._blocks[position] = _Block(f"content/#{position}", fields, key)
-        self.draft.put(block.path, dict(fields))
+        block = self._blocks[position] = _Block(f"content/#{position}", fields)
+        self.draft.replace(block.path, dict(fields))
         return block
 
-    def _grow(self, block: _Block, text: str) -> None:
-        block.pieces.append(text)
-        block.place = self.draft.grow(child(block.path, block.key or ""), text)
+    def _grow(self, block: _Block, key: str, text: str) -> None:
+        grown = block.texts.setdefault(key, _Text())
+        grown.pieces.append(text)
+        grown.place = self.draft.grow(child(block.path, key), text)
 
     def _add_fields(self, block: _Block | None, delta: Mapping[str, Any]) -> Sequence[Event]:
         """``block-delta``: a snapshot of some fields, as older versions send for calls."""
         fields = delta.get("fields")
         if block is not None and isinstance(fields, Mapping):
             plain = self._plainer.plain_object("content", fields)
-            self._complete(block, {key: value for key, value in plain.items() if value is not None})
-            block.fields |= {key: value for key, value in plain.items() if value is not None and key != block.key}
+            snapshot = {key: value for key, value in plain.items() if value is not None}
+            text = snapshot.get("args")
+            if (
+                "args" not in block.fields
+                and isinstance(text, str)
+                and text.startswith(str(block.texts.get("args", "")))
+            ):
+                self._grow(block, "args", snapshot.pop("args")[len(str(block.texts.get("args", ""))) :])
+            self._complete(block, snapshot)
+            block.fields |= snapshot
         return self.draft.events()
 
     def _complete(self, block: _Block, final: Mapping[str, Any]) -> None:
         """State of ``final`` what readers do not have."""
         for key, value in final.items():
             path = child(block.path, key)
-            if key == block.key and block.place is not None:
-                self._complete_text(block, path, value)
+            if key in block.texts:
+                self._complete_text(block, key, path, value)
             elif key not in block.fields:
                 self.draft.put(path, value)
             elif block.fields[key] != value:
                 self.draft.replace(path, value)
 
-    def _complete_text(self, block: _Block, path: str, value: Any) -> None:
-        text = block.text
-        if value == text or (not value and isinstance(value, str)):
-            return
-        if not isinstance(value, str):
-            if parse_args(text) == value:
-                return
-        elif value.startswith(text):
-            self._grow(block, value[len(text) :])
-            return
-        self.draft.replace(path, value)
-        block.key = block.place = None
+    def _complete_text(self, block: _Block, key: str, path: str, value: Any) -> None:
+        text = str(block.texts[key])
+        if isinstance(value, str) and value.startswith(text):
+            if value != text:
+                self._grow(block, key, value[len(text) :])
+        elif isinstance(value, str) or parse_args(text) != value:
+            self.draft.replace(path, value)
+            del block.texts[key]
 
     def _add_metadata(self, metadata: dict[str, Any]) -> None:
         for key, value in metadata.items():
@@ -217,12 +233,12 @@ def _index(event: Mapping[str, Any]) -> Any:
 def _swept(block: _Block) -> dict[str, Any]:
     """A call that never finished, as LangChain finishes it at the end of the message."""
     named = {key: block.fields.get(key) or "" for key in ("id", "name")}
-    text = block.text or "{}"
+    text = str(block.texts.get("args", "")) or "{}"
     try:
         json.loads(text)
     except ValueError:
         return {"type": "invalid_tool_call", "args": text, "error": _INVALID}
-    return {"type": _CALLS[block.fields["type"]], **named}
+    return {"type": _CALLS[block.fields["type"]], **named} | ({} if block.texts else {"args": {}})
 
 
 _EVENTS: Final[Mapping[str, Callable[[BlockWriter, Mapping[str, Any]], Sequence[Event]]]] = {

@@ -13,7 +13,7 @@ from langchain_core.messages import BaseMessageChunk
 from .draft import Draft, Event, Place, Stream
 from .merge import addition, is_mergeable, merge_list, merge_object, target
 from .plain import Plainer
-from .usage import added, is_cumulative
+from .usage import added, is_cumulative, replaced
 
 _TEXT_KEYS: Final = {"text": "text", "reasoning": "reasoning", "thinking": "thinking"}
 """Block types whose text is streamed from its first character, and the key it is at."""
@@ -288,7 +288,8 @@ class ChunkWriter:
             self._usage = report
             self._draft.put("usage_metadata", report)
         else:
-            total = {**self._usage, **report} if is_cumulative(self._report, report) else added(self._usage, report)
+            combine = replaced if is_cumulative(self._report, report) else added
+            total = combine(self._usage, report)
             if total != self._usage:
                 self._usage = total
                 self._draft.restate("usage_metadata", total)

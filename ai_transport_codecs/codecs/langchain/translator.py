@@ -21,6 +21,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from langchain_core.load.serializable import Serializable
 from langchain_core.messages import AIMessage, BaseMessage, BaseMessageChunk
 from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.prompt_values import PromptValue
@@ -115,12 +116,11 @@ class LangChainTranslator:
         raise _unsupported(item, "it is the input of a model: end the chain with a model")
 
     def _value(self, value: Any) -> Events:
-        """A parser's value: a complete one each time, so only the last one counts."""
-        if (
-            isinstance(value, list)
-            and value
-            and all(isinstance(op, dict) and {"op", "path"} <= op.keys() for op in value)
-        ):
+        """A parser's value: a more complete one each time, so only the last one counts."""
+        entries = value if isinstance(value, list) else [value]
+        if any(isinstance(entry, Serializable) for entry in entries):
+            raise _unsupported(value, "it is no answer of a model: end the chain with a model or a parser")
+        if isinstance(value, list) and value and all(map(_is_patch, value)):
             raise _unsupported(value, "it is a JSON patch: stream the parser's values, without diff=True")
         self._parsed[:] = [value]
         return _NOTHING_SAID
@@ -173,9 +173,14 @@ def _has_messages(item: Mapping[str, Any]) -> bool:
     return any(next(messages_in(value), None) is not None for value in item.values())
 
 
+def _is_patch(entry: Any) -> bool:
+    return isinstance(entry, dict) and entry.keys() >= {"op", "path"}
+
+
 def _unsupported(item: Any, advice: str) -> UnsupportedEventError:
     return UnsupportedEventError(
-        f"codec 'langchain' cannot carry a {type(item).__name__} ({_shortened(repr(item))}) as output; {advice}"
+        f"codec 'langchain' cannot carry an item of type {type(item).__name__} as output, {_shortened(repr(item))};"
+        f" {advice}"
     )
 
 

@@ -15,17 +15,20 @@ def is_cumulative(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     return min(prompt) > 0 and all(_count(now, key) >= _count(before, key) for key in ("output_tokens", "total_tokens"))
 
 
+def replaced(left: Mapping[str, Any], right: Mapping[str, Any]) -> dict[str, Any]:
+    """The newer report, and what only the older one says."""
+    return {**left, **{key: value for key, value in right.items() if value is not None}}
+
+
 def added(left: Mapping[str, Any], right: Mapping[str, Any]) -> dict[str, Any]:
-    """The sum, key by key and nested; of what is no number, the right one."""
-    total = dict(left)
+    """The sum, key by key and nested; of what is no number, the newer one."""
+    total = replaced(left, right)
     for key, value in right.items():
-        held = total.get(key)
+        held = left.get(key)
         if isinstance(held, int) and isinstance(value, int):
             total[key] = held + value
         elif isinstance(held, Mapping) and isinstance(value, Mapping):
             total[key] = added(held, value)
-        else:
-            total[key] = value
     return total
 
 

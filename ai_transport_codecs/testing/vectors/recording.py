@@ -11,7 +11,7 @@ from ai_transport_codecs.wire.absent import ABSENT
 from ai_transport_codecs.wire.messages import OutboundMessage, OutboundMutation
 
 _EPOCH_MS = 1_700_000_000_000
-_DEFAULT_ERROR = {"code": 50000, "statusCode": 500}
+_DEFAULT_ERROR: Mapping[str, Any] = {"code": 50000, "statusCode": 500}
 
 
 class RecordingWriter:
@@ -62,7 +62,7 @@ class RecordingWriter:
         self._calls[operation] += 1
         call = self._calls[operation]
         if call in self._script.get(f"fail_{operation}", ()):
-            error = self._script.get("error") or _DEFAULT_ERROR | {"message": f"simulated {operation} failure"}
+            error = self._script.get("error") or {**_DEFAULT_ERROR, "message": f"simulated {operation} failure"}
             message = f"{error['message']} #{call}"
             write["error"] = {
                 "class": "ErrorInfo", "code": error["code"], "statusCode": error["statusCode"], "message": message

@@ -70,7 +70,9 @@ def write_each(log: Log, items: Iterable[Any]) -> Iterator[Any]:
         for event in events:
             key = translator.message_key(event)
             if key not in encoders:
-                encoders[key] = CODEC.create_encoder(EncoderOptions(headers={MESSAGE_ID: f"id-{key}", "role": "assistant"}))
+                encoders[key] = CODEC.create_encoder(
+                    EncoderOptions(headers={MESSAGE_ID: f"id-{key}", "role": "assistant"})
+                )
             log.write(encoders[key].encode_output(event))
 
     for item in items:
@@ -134,14 +136,11 @@ def late(deliveries: Sequence[InboundMessage], position: int) -> list[InboundMes
     seen = []
     for delivery in deliveries[position:]:
         held = whole.pop(delivery.serial, None)
-        if held is not None and delivery.action == names.APPEND:
-            delivery = held._replace(
-                action=names.UPDATE,
-                version=delivery.version,
-                data=(held.data or "") + delivery.data,
-                extras=delivery.extras,
-            )
-        seen.append(delivery)
+        if held is None or delivery.action != names.APPEND:
+            seen.append(delivery)
+        else:
+            data = (held.data or "") + delivery.data
+            seen.append(held._replace(action=names.UPDATE, version=delivery.version, data=data, extras=delivery.extras))
     return seen
 
 

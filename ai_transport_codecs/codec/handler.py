@@ -1,0 +1,39 @@
+"""What a turn handler needs of a run: the contract between codecs' ready-made handlers and the session.
+
+A handler is any ``async def handler(run)`` that pipes a source into ``run``; a session's ``serve`` calls it for each
+input. These protocols let a codec offer handlers without knowing sessions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol, TypeAlias
+
+from .contract import CodecMessage
+
+
+class Conversation(Protocol):
+    """The messages up to the input that a run answers."""
+
+    def load(self) -> Awaitable[None]:
+        """Fetch what is not here yet, from history."""
+        ...
+
+    def get_messages(self) -> Sequence[CodecMessage[Any]]:
+        """The messages, oldest first."""
+        ...
+
+
+class TurnRun(Protocol):
+    """One reply being made."""
+
+    @property
+    def run_id(self) -> str: ...
+    @property
+    def view(self) -> Conversation: ...
+    def pipe(self, source: Any) -> Awaitable[Any]:
+        """Write what ``source`` streams, until it ends, fails or is cancelled."""
+        ...
+
+
+TurnHandler: TypeAlias = Callable[[TurnRun], Awaitable[Any]]
