@@ -84,16 +84,16 @@ class _Hooks:
         row, common = template
         if row is None:
             return ()
-        if common is None:
+        if row.delta.decode is not None:
             return (row.delta.decode(tracker, fragment),)
         delta = dict(common)
         delta[row.delta.field] = fragment
         return (delta,)
 
-    def _delta_template(self, tracker: StreamTracker) -> tuple[OutputStream | None, dict[str, Any] | None]:
+    def _delta_template(self, tracker: StreamTracker) -> tuple[OutputStream | None, dict[str, Any]]:
         row = self._row(tracker)
         if row is None or row.delta.decode is not None:
-            return row, None
+            return row, {}
         wanted = [field for field in row.fields if field.key in row.delta.rebuild]
         return row, {"type": row.delta.type, **values_of(wanted, tracker.codec_headers)}
 
