@@ -1,0 +1,112 @@
+"""The golden vectors pass, and the runner can fail."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ai_transport_codecs.testing.vectors.__main__ import main
+from ai_transport_codecs.testing.vectors.deviations import REPAIR
+from ai_transport_codecs.testing.vectors.runner import run_folder, run_vector
+from tests.source_tree import ROOT
+
+VECTORS = ROOT / "tests" / "vectors"
+PUBLIC = VECTORS / "public"
+NAMES = [path.stem for path in sorted(PUBLIC.glob("*.json"))]
+
+
+def load(name: str) -> dict[str, Any]:
+    vector: dict[str, Any] = json.loads((PUBLIC / f"{name}.json").read_text(encoding="utf-8"))
+    return vector
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_vector_fails(name: str) -> None:
+    verdict = run_vector(load(name), PUBLIC)
+    assert verdict.outcome != "failed", verdict.reason
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if load(name)["codec"] in ("core", "custom", "tiny")])
+def test_the_machinerys_own_vectors_are_not_skipped(name: str) -> None:
+    assert run_vector(load(name), PUBLIC).outcome == "passed"
+
+
+def change(*path: str | int, to: Any) -> Callable[[dict[str, Any]], None]:
+    def mutate(vector: dict[str, Any]) -> None:
+        *way, last = path
+        place: Any = vector
+        for step in way:
+            place = place[step]
+        place[last] = to
+
+    return mutate
+
+
+MUTATIONS = [
+    ("tiny-fields", change("writes", 0, "messages", 0, "data", to="other")),
+    ("tiny-shared-start", change("writes", 0, "messages", 0, "extras", "ai", "codec", "part", to='{"type": "body"}')),
+    ("tiny-shared-start", change("decoded", 0, to=[])),
+    ("tiny-shared-start", change("messages_after", 1, to=[])),
+    ("tiny-inputs", change("results", 3, to={"ok": True})),
+    ("enc-core-direct", change("results", 8, "error", "code", to=40000)),
+    ("dec-core-basic", change("decoded", 1, 0, "delta", to="he")),
+    ("dec-core-replacement-update", change("callbacks", 2, to=[])),
+    ("val-output-duplicates", change("results", 0, to={"ok": True})),
+    ("help-utils", change("helper", 0, "result", to={"a": "2", "b": "3"})),
+]
+
+
+@pytest.mark.parametrize(("name", "mutate"), MUTATIONS)
+def test_a_wrong_expectation_fails(name: str, mutate: Callable[[dict[str, Any]], None]) -> None:
+    vector = copy.deepcopy(load(name))
+    mutate(vector)
+    verdict = run_vector(vector, PUBLIC)
+    assert verdict.outcome == "failed"
+    assert verdict.reason
+
+
+def test_the_command_prints_failures_and_totals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "vectors"
+    folder.mkdir()
+    (tmp_path / "tiny-codec.json").write_text((VECTORS / "tiny-codec.json").read_text(encoding="utf-8"))
+    good, bad = load("tiny-fields"), load("dec-core-basic")
+    bad["decoded"][1][0]["delta"] = "wrong"
+    (folder / "good.json").write_text(json.dumps(good))
+    (folder / "bad.json").write_text(json.dumps(bad))
+    (folder / "index.json").write_text("[]")
+    (folder / "broken.json").write_text("{")
+    (folder / "notes.txt").write_text("not a vector")
+    assert main([str(folder)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("failed: dec-core-basic: decoded[1]")
+    assert lines[-1] == "1 passed, 1 failed, 0 skipped"
+
+
+def test_a_vector_that_depends_on_overlapping_calls_is_skipped() -> None:
+    vector = load("tiny-fields") | {"concurrency": True}
+    assert run_vector(vector, PUBLIC).outcome == "skipped"
+
+
+def test_without_its_table_the_tiny_codec_is_not_present(tmp_path: Path) -> None:
+    verdict = run_vector(load("tiny-fields"), tmp_path)
+    assert (verdict.outcome, "tiny-codec.json" in verdict.reason) == ("skipped", True)
+
+
+def test_an_empty_folder_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(tmp_path)]) == 2
+    assert "no vectors in" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        main([str(tmp_path / "missing")])
+
+
+def test_the_listed_deviations_are_vectors_of_ours() -> None:
+    assert set(REPAIR) <= set(NAMES)
+
+
+def test_the_folder_runs_as_a_whole() -> None:
+    assert [verdict.name for verdict in run_folder(PUBLIC)] == [load(name)["name"] for name in NAMES]
