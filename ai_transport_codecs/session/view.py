@@ -90,8 +90,8 @@ class View(Generic[MessageT]):
         """
         if self.is_closed:
             raise SessionClosedError("unable to send; view is closed, use another view of the session")
-        entries = self.get_messages()
-        tail = entries[-1].id if entries else None
+        # A message that a codec made of another one's parts has no place of its own in the tree.
+        tail = next((entry.id for entry in reversed(self.get_messages()) if self._tree.node_of(entry.id)), None)
         values: Sequence[Any] = value if isinstance(value, list) else [value]
         return await self._session.send(values, SendOptions(parent, fork_of, run_id, role), tail)
 

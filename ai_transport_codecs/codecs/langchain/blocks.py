@@ -15,7 +15,7 @@ from .messages import parse_args
 from .plain import Plainer
 from .pointers import child
 
-_DELTAS: Final[Mapping[str, tuple[str, str | None]]] = {
+DELTAS: Final[Mapping[str, tuple[str, str | None]]] = {
     "text-delta": ("text", "text"),
     "reasoning-delta": ("reasoning", "reasoning"),
     "tool-call-delta": ("args", None),
@@ -114,7 +114,7 @@ class BlockWriter:
         if not isinstance(delta, Mapping):
             return ()
         block = self._blocks.get(_index(event))
-        key, kind = _DELTAS.get(delta.get("type") or "", ("", None))
+        key, kind = DELTAS.get(delta.get("type") or "", ("", None))
         text = delta.get(key)
         if not isinstance(text, str):
             return self._add_fields(block, delta) if delta.get("type") == "block-delta" else ()

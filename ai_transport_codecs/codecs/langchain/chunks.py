@@ -221,7 +221,7 @@ class ChunkWriter:
             self._text_place = self._draft.grow("content/#0", text)
             return
         if not self._entries or type(self._entries[-1]) is not str:
-            self._entries.append("")
+            self._begin_block("")
         self._text_place = self._draft.grow(f"content/#{len(self._entries) - 1}", text)
 
     def _add_blocks(self, blocks: list[Any]) -> None:
@@ -250,11 +250,14 @@ class ChunkWriter:
         position = len(self._entries)
         path = f"content/#{position}"
         self._entries.append(block)
-        if not is_mergeable(block):
-            if type(block) is str and block:
+        if type(block) is str:
+            # Text that follows may join it, so it is never settled as other entries are.
+            self._draft.extend("content", position, "", is_final=False)
+            if block:
                 self._draft.grow(path, block)
-            else:
-                self._draft.extend("content", position, block, is_final=True)
+            return position
+        if not is_mergeable(block):
+            self._draft.extend("content", position, block, is_final=True)
             return position
         key = _TEXT_KEYS.get(block.get("type") or "", "")
         text = block.get(key)

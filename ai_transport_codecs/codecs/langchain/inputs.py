@@ -59,16 +59,21 @@ def _described(value: Any, role: Any) -> str:
 
 def explode(event: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The parts of a user's message: at least one, so that an empty message shows too."""
-    message = event.get("message")
-    if not isinstance(message, BaseMessage):
-        raise InvalidArgumentError(
-            f"unable to encode input; the message of a 'user-message' input must be a HumanMessage,"
-            f" not {type(message).__name__}, use codec.to_input(...) to make one"
-        )
+    message = _message(event)
     if isinstance(message.content, str):
         return [{"type": "text", "text": message.content, "form": _WHOLE}]
     entries = Plainer().plain_list("content", message.content)
     return [_part(entry) for entry in entries] or [{"type": "text", "text": "", "form": _EMPTY}]
+
+
+def _message(event: Mapping[str, Any]) -> BaseMessage:
+    message = event.get("message")
+    if isinstance(message, BaseMessage):
+        return message
+    raise InvalidArgumentError(
+        f"unable to encode input; the message of a 'user-message' input must be a HumanMessage,"
+        f" not {type(message).__name__}, use codec.to_input(...) to make one"
+    )
 
 
 def _part(entry: Any) -> dict[str, Any]:
@@ -83,7 +88,7 @@ def _part(entry: Any) -> dict[str, Any]:
 
 def message_headers(event: Mapping[str, Any]) -> tuple[Headers, Headers]:
     """What each part repeats: the role, and the fields of the message beside its content."""
-    message = event["message"]
+    message = _message(event)
     plainer = Plainer()
     about = {
         name: plainer.try_plain(name, value)

@@ -50,7 +50,21 @@ _REQUIRED: Final[Mapping[str, Values]] = {
     "function": {"name": ""},
     "tool": {"tool_call_id": ""},
 }
-_RESERVED: Final = frozenset({"content", "content_blocks", "self", "type"})
+_TYPES: Final[Mapping[str, type]] = {
+    "additional_kwargs": dict,
+    "chunk_position": str,
+    "id": str,
+    "invalid_tool_calls": list,
+    "name": str,
+    "response_metadata": dict,
+    "role": str,
+    "status": str,
+    "tool_call_chunks": list,
+    "tool_call_id": str,
+    "tool_calls": list,
+    "usage_metadata": dict,
+}
+_RESERVED: Final = frozenset({"content", "content_blocks", "content_form", "extra", "self", "type"})
 _CALL_CHUNKS: Final = frozenset({"tool_call_chunk", "server_tool_call_chunk"})
 _OPTIONAL: Final[tuple[frozenset[str] | None, ...]] = (
     None,
@@ -67,13 +81,11 @@ def build_message(kind: str, form: str, values: Values, *, is_complete: bool) ->
     A complete message has LangChain's final class. One that is still arriving, or was cut off, is a message chunk; its
     tool calls are in ``tool_call_chunks`` only, since calls with half of their arguments must not look ready to run.
     """
-    content = _content(values)
-    fields = {key: value for key, value in values.items() if key not in _RESERVED and value is not None}
-    fields.pop("content_form", None)
-    extra = fields.pop("extra", None)
-    if isinstance(extra, dict):
-        fields = {key: value for key, value in extra.items() if key not in _RESERVED} | fields
-    fields["content"] = content
+    extra = values.get("extra")
+    fields = {**extra} if isinstance(extra, dict) else {}
+    fields |= {key: value for key, value in values.items() if isinstance(value, _TYPES.get(key, object))}
+    fields = {key: value for key, value in fields.items() if key not in _RESERVED and value is not None}
+    fields["content"] = _content(values)
     build = _BUILDERS.get((form, is_complete)) or _BUILDERS["whole", is_complete]
     return _tolerant(build, kind, fields)
 
@@ -173,12 +185,16 @@ def _with_output_version(fields: Values) -> Values:
 def _finished_block(block: Any, position: int) -> Values:
     if not isinstance(block, dict):
         return {"type": "text", "text": str(block), "index": position}
-    if block.get("type") in ("tool_call", "server_tool_call") and isinstance(block.get("args"), str):
+    kind = block.get("type")
+    if kind in ("tool_call", "server_tool_call") and isinstance(block.get("args"), str):
         block["args"] = parse_args(block["args"])
-    if block.get("type") not in ("tool_call", "invalid_tool_call"):
+    if kind not in ("tool_call", "invalid_tool_call"):
         block.setdefault("index", position)
-    else:
-        block.pop("index", None)
+        return block
+    block.pop("index", None)
+    if kind == "tool_call" and not isinstance(block.get("args", {}), dict):
+        # LangChain's v3 stream raises here; its chunks make an invalid call of arguments that are no object.
+        return {**block, "type": "invalid_tool_call", "args": json.dumps(block["args"]), "error": None}
     return block
 
 

@@ -1,4 +1,14 @@
-"""The codec's tables: which output and input events there are, and how each one travels."""
+"""The codec's tables: which output and input events there are, and how each one travels.
+
+A LangChain message is a document. Each message of a source has a ``codec-message-id`` of its own, and its wire messages
+build the document up, by pointers (see :mod:`.pointers`):
+
+* ``message`` begins it, or states it anew: its type, how it was streamed, and values by pointer as data; ``complete``
+  when there is no more to come;
+* ``patch`` sets further values, ``message-end`` the last ones, and says that the message is complete;
+* streams extend the places that their ``path`` names: ``text``, ``reasoning``, ``tool-call`` (arguments) and ``string``
+  by their text; ``items`` a list, by one line of JSON for each entry; ``value`` a value, which the last line states.
+"""
 
 from __future__ import annotations
 

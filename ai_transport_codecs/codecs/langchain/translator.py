@@ -40,7 +40,7 @@ _log = logging.getLogger("ai_transport_codecs.codecs.langchain")
 
 _BARE: Final = ""
 _TEXT: Final = "text"
-_MODES: Final = frozenset({"checkpoints", "custom", "debug", "messages", "tasks", "tools", "updates", "values"})
+GRAPH_MODES: Final = frozenset({"checkpoints", "custom", "debug", "messages", "tasks", "tools", "updates", "values"})
 
 _NOTHING_SAID: Final[Events] = ()
 
@@ -103,7 +103,7 @@ class LangChainTranslator:
             return v2_events(self._book, item)
         if is_v3_event(item):
             return self._graph.events(item)
-        if item.get("type") in _MODES and "data" in item and "ns" in item:
+        if item.get("type") in GRAPH_MODES and "data" in item and "ns" in item:
             return self._mode(item["type"], item["data"])
         if next(messages_in(list(item.values())), None) is not None or _has_messages(item):
             raise _unsupported(item, 'it is a graph\'s state: stream the graph with stream_mode="messages"')
@@ -129,9 +129,9 @@ class LangChainTranslator:
         match item:
             case (BaseMessage() as message, Mapping() as metadata):
                 return self._with_metadata(message, metadata)
-            case (str() as mode, data) if mode in _MODES:
+            case (str() as mode, data) if mode in GRAPH_MODES:
                 return self._mode(mode, data)
-            case (tuple(), str() as mode, data) if mode in _MODES:
+            case (tuple(), str() as mode, data) if mode in GRAPH_MODES:
                 return self._mode(mode, data)
             case (tuple(), data):
                 return self.translate(data)

@@ -11,8 +11,9 @@ from typing import Any, Final
 
 from langchain_anthropic import ChatAnthropic
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import BaseMessage, BaseMessageChunk
+from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_openai import ChatOpenAI
+from pydantic import SecretStr
 
 FOLDER: Final = Path(
     os.environ.get("AI_TRANSPORT_CODECS_RECORDINGS") or Path(__file__).parents[2] / "recordings"
@@ -61,11 +62,11 @@ async def replayed(recording: Path, **settings: Any) -> AsyncIterator[BaseChatMo
 def _model(api: str | None, port: int, settings: dict[str, Any]) -> BaseChatModel:
     if api == "anthropic":
         return ChatAnthropic(
-            model_name="claude", api_key="-", base_url=f"http://127.0.0.1:{port}", max_retries=0, **settings
+            model_name="claude", api_key=SecretStr("-"), base_url=f"http://127.0.0.1:{port}", max_retries=0, **settings
         )
     return ChatOpenAI(
         model="gpt",
-        api_key="-",
+        api_key=SecretStr("-"),
         base_url=f"http://127.0.0.1:{port}/v1",
         max_retries=0,
         use_responses_api=api == "responses",
@@ -74,7 +75,7 @@ def _model(api: str | None, port: int, settings: dict[str, Any]) -> BaseChatMode
     )
 
 
-async def chunks_of(recording: Path, **settings: Any) -> list[BaseMessageChunk]:
+async def chunks_of(recording: Path, **settings: Any) -> list[AIMessageChunk]:
     """What the model streams; up to where it raises, if LangChain itself does."""
     chunks: list[Any] = []
     async with replayed(recording, **settings) as model:

@@ -204,17 +204,12 @@ async def test_messages_that_a_node_makes_itself_are_said_once(surface: Any) -> 
     def note(_: MessagesState) -> dict[str, Any]:
         return {"messages": [AIMessage("by hand", id="n")]}
 
-    inner = StateGraph(MessagesState).add_node("note", note).add_edge(START, "note").add_edge("note", END).compile()
-    graph = (
-        StateGraph(MessagesState)
-        .add_node("ask", ask)
-        .add_node("inner", inner)
-        .add_edge(START, "ask")
-        .add_edge("ask", "inner")
-        .add_edge("inner", END)
-        .compile()
-    )
-    messages = await streamed(surface, graph)
+    hand: Any = StateGraph(MessagesState)
+    inner = hand.add_node("note", note).add_edge(START, "note").add_edge("note", END).compile()
+    graph: Any = StateGraph(MessagesState)
+    graph.add_node("ask", ask).add_node("inner", inner)
+    graph.add_edge(START, "ask").add_edge("ask", "inner").add_edge("inner", END)
+    messages = await streamed(surface, graph.compile())
     assert [str(message.text) for message in messages] == ["from a model", "by hand"]
 
 

@@ -32,7 +32,7 @@ def blocks(index: int) -> st.SearchStrategy[dict[str, Any]]:
         block("thinking", thinking=TEXT, index=at),
         block("input_json_delta", partial_json=TEXT, index=at),
         block("reasoning", index=at, summary=st.lists(summary, max_size=1)),
-        block("image", base64=TEXT),
+        *[block("image", base64=TEXT)] * 3,  # often, since several in a row are written in another way
     )
 
 
@@ -55,7 +55,7 @@ CONTENTS = st.sampled_from([TEXT, LISTS, st.one_of(TEXT, LISTS)])
 def streams(draw: st.DrawFn) -> list[AIMessageChunk]:
     """The chunks of one message, as a provider may send them and LangChain adds up without harm."""
     contents = draw(CONTENTS)
-    count = draw(st.integers(1, 8))
+    count = draw(st.integers(1, 10))
     called: set[int] = set()
     has_usage = False
     chunks = []
@@ -91,7 +91,8 @@ def streams(draw: st.DrawFn) -> list[AIMessageChunk]:
         if number == count - 1 and draw(st.booleans()):
             fields["chunk_position"] = "last"
         # An empty list at first, then text, is what LangChain loses.
-        chunks.append(AIMessageChunk(content="" if number == 0 and content == [] else content, **fields))
+        said: Any = "" if number == 0 and content == [] else content
+        chunks.append(AIMessageChunk(content=said, **fields))
     return chunks
 
 

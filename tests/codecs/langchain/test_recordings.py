@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessageChunk, BaseMessage
@@ -29,7 +28,7 @@ DOUBLED = {
 BUNDLED = Path(__file__).parents[2] / "recordings"
 
 
-@pytest.fixture(params=RECORDINGS.values(), ids=RECORDINGS.keys())
+@pytest.fixture(params=list(RECORDINGS.values()), ids=list(RECORDINGS))
 def recording(request: pytest.FixtureRequest) -> Path:
     found: Path = request.param
     return found
@@ -47,7 +46,7 @@ VERSIONED = [
 
 @pytest.mark.parametrize(("recording", "version"), VERSIONED, ids=lambda value: getattr(value, "stem", value))
 async def test_readers_hold_what_the_chunks_add_up_to(recording: Path, version: str) -> None:
-    chunks: Sequence[Any] = await chunks_of(recording, output_version=version)
+    chunks = await chunks_of(recording, output_version=version)
     expected = right(chunks)
     copies = [chunk.model_copy(deep=True) for chunk in chunks]
     deliveries = write_all(chunks).deliveries
@@ -77,7 +76,7 @@ def check_joins(deliveries: Sequence[InboundMessage], expected: BaseMessage) -> 
 
 
 async def test_at_each_chunk_readers_hold_a_valid_message_that_only_grows(recording: Path) -> None:
-    chunks: Sequence[Any] = await chunks_of(recording)
+    chunks = await chunks_of(recording)
     log, text = Log(), ""
     for position, _ in enumerate(write_each(log, chunks), 1):
         [message] = live(log.deliveries).messages
@@ -94,7 +93,7 @@ async def test_at_each_chunk_readers_hold_a_valid_message_that_only_grows(record
 @pytest.mark.parametrize("pattern", DOUBLED)
 async def test_langchain_is_wrong_where_we_say_it_is(pattern: str) -> None:
     [recording] = BUNDLED.rglob(pattern)
-    chunks: Sequence[Any] = await chunks_of(recording)
+    chunks = await chunks_of(recording)
     wrong, correct = summed(chunks), right(chunks)
     differing = [field for field in type(wrong).model_fields if getattr(wrong, field) != getattr(correct, field)]
     assert differing == [DOUBLED[pattern]]
@@ -103,12 +102,12 @@ async def test_langchain_is_wrong_where_we_say_it_is(pattern: str) -> None:
 async def test_elsewhere_in_the_bundled_recordings_it_is_right() -> None:
     for recording in sorted(BUNDLED.rglob("*.sse")):
         if not any(recording.match(pattern) for pattern in DOUBLED):
-            chunks: Sequence[Any] = await chunks_of(recording)
+            chunks = await chunks_of(recording)
             assert summed(chunks) == right(chunks), recording.name
 
 
 async def test_the_tokens_of_a_stream_cost_one_append_each(recording: Path) -> None:
-    chunks: Sequence[Any] = await chunks_of(recording)
+    chunks = await chunks_of(recording)
     deliveries = write_all(chunks).deliveries
     appends = [delivery for delivery in deliveries if delivery.name is None]
     assert len(appends) <= len(chunks) + len(deliveries) - len(appends)

@@ -99,8 +99,8 @@ WHOLE = [
     ToolMessage(["a", {"type": "text", "text": "b"}], tool_call_id="c"),
     HumanMessage("a", id="h"),
     SystemMessage([{"type": "text", "text": "a"}]),
-    ChatMessage("a", role="critic"),
-    FunctionMessage("a", name="f"),
+    ChatMessage(content="a", role="critic"),
+    FunctionMessage(content="a", name="f"),
 ]
 
 
