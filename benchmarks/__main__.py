@@ -6,13 +6,14 @@ import argparse
 import json
 import platform
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from ai_transport_codecs.codec.registry import get_codec
 
 from . import sources
-from .codec_cost import decode_fold_read, deliveries, delta_costs, encode_all, floors, langchain_sum
+from .codec_cost import AnyCodec, decode_fold_read, deliveries, delta_costs, encode_all, floors, langchain_sum
 from .import_cost import import_milliseconds
 from .outbox_cost import channel_costs
 from .peers import PEERS
@@ -22,20 +23,18 @@ DELTAS = 2_000
 SHORT, LONG = 250, 4_000
 
 
-def _flatness(codec: Any, make: Any) -> dict[str, float]:
+def _flatness(codec: AnyCodec, make: Callable[[int], Sequence[Any]]) -> dict[str, float]:
     """Cost per delta of a long turn over a short one: 1.0 is flat."""
-    ratios = {}
-    costs: dict[int, dict[str, float]] = {}
-    for count in (SHORT, LONG):
-        items = make(count)
-        messages = deliveries(encode_all(codec, items))
-        costs[count] = {
-            "translate+encode": best_microseconds(lambda items=items: encode_all(codec, items), count),
-            "decode+fold+read": best_microseconds(lambda messages=messages: decode_fold_read(codec, messages), count),
-        }
-    for name, cost in costs[SHORT].items():
-        ratios[name] = costs[LONG][name] / cost
-    return ratios
+    long, short = (_whole_turn(codec, make(count), count) for count in (LONG, SHORT))
+    return {name: cost / short[name] for name, cost in long.items()}
+
+
+def _whole_turn(codec: AnyCodec, items: Sequence[Any], count: int) -> dict[str, float]:
+    messages = deliveries(encode_all(codec, items))
+    return {
+        "translate+encode": best_microseconds(lambda: encode_all(codec, items), count),
+        "decode+fold+read": best_microseconds(lambda: decode_fold_read(codec, messages), count),
+    }
 
 
 def measure() -> dict[str, Any]:
@@ -54,7 +53,9 @@ def measure() -> dict[str, Any]:
         "langchain": {
             "text_delta_us": text,
             "argument_delta_us": arguments,
-            "text_over_json_dumps": {name: cost / floor["json.dumps"] for name, cost in text.items()},
+            "text_over_floor": {
+                f"{name} / {library}": cost / least for library, least in floor.items() for name, cost in text.items()
+            },
             f"long_over_short_text_{LONG}_{SHORT}": _flatness(codec, sources.text_chunks),
             f"long_over_short_arguments_{LONG}_{SHORT}": _flatness(codec, sources.argument_chunks),
             "langchain_own_sum_us": {

@@ -34,6 +34,7 @@ class CountingWriter:
 
     def __init__(self) -> None:
         self.messages = self.bytes = 0
+        self.opened_at: float | None = None
         self.first_append_at: float | None = None
 
     async def publish(self, messages: OutboundMessage | Sequence[OutboundMessage]) -> list[str | None]:
@@ -42,6 +43,8 @@ class CountingWriter:
         for message in listed:
             self._count(message)
         await asyncio.sleep(ACKNOWLEDGEMENT_SECONDS)
+        if self.opened_at is None:
+            self.opened_at = asyncio.get_running_loop().time()
         return [f"s{self.messages}-{index}" for index in range(len(listed))]
 
     async def append(self, mutation: OutboundMutation) -> str | None:
@@ -88,7 +91,9 @@ async def _measure(codec: Codec[Any, Any, Any, Any], policy: CoalescePolicy) -> 
     for event in translator.finish():
         outbox.post(encoder.encode_output(event))
     await outbox.flush()
-    first = ((writer.first_append_at or begin) - begin - ACKNOWLEDGEMENT_SECONDS) * 1e3
+    if writer.opened_at is None or writer.first_append_at is None:
+        raise RuntimeError("the stream was never opened, or nothing was appended to it")
+    first = (writer.first_append_at - writer.opened_at) * 1e3
     return ChannelCost(writer.messages, writer.bytes, first, loop.time() - begin)
 
 

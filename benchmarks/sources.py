@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import Final
 
-from langchain_core.messages import AIMessageChunk
+from langchain_core.messages import AIMessageChunk, ToolCallChunk
 
 _WORDS: Final = ("The ", "quick ", "brown ", "fox ", "springt ", "über ", "den ", "faulen ", "日本", "語 ", "naïve ")
 
@@ -32,7 +32,7 @@ def argument_chunks(count: int) -> list[AIMessageChunk]:
     ]
 
 
-def _calls(count: int) -> Iterator[dict[str, object]]:
+def _calls(count: int) -> Iterator[ToolCallChunk]:
     first, *middle, last = ['{"text": "', *(json.dumps(word)[1:-1] for word in words(count - 2)), '"}']
     yield {"name": "write", "args": first, "id": "call_1", "index": 0, "type": "tool_call_chunk"}
     for args in (*middle, last):
