@@ -1,0 +1,1 @@
+"""The ``demo`` command: a chain's answers on two devices, over a channel that lives in this process."""

@@ -1,0 +1,81 @@
+"""The command line's entrance: arguments in, exit code out."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+import ai_transport_codecs
+
+_DEMO_NEEDS: Final = frozenset({"langchain_core", "langchain_openai", "pydantic"})
+_MISSING: Final = 2
+_INTERRUPTED: Final = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command. 0: all went well; 1: it did not; 2: it cannot run like this; 130: interrupted."""
+    options = _parser().parse_args(argv)
+    try:
+        code: int = options.run(options)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; what is left in the buffer has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="ai-transport", description="AI chats that survive their HTTP response.")
+    parser.add_argument("--version", action="version", version=f"ai-transport-codecs {ai_transport_codecs.__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    demo = commands.add_parser(
+        "demo",
+        help="an unmodified LangChain chain answers two devices, one late, one dropped, one turn cancelled",
+        description="Stream an unmodified LangChain chain to two devices and check that both hold what it produced."
+        " A loopback provider replays a recording; with OPENAI_API_KEY set (and, if you like, OPENAI_BASE_URL and"
+        " OPENAI_MODEL) a real one answers.",
+    )
+    demo.add_argument("--json", action="store_true", help="print the summary as one JSON object, and nothing else")
+    demo.add_argument("--fast", action="store_true", help="without the pauses of a provider")
+    demo.add_argument("--seed", type=int, default=7, metavar="N", help="for the recording's pauses (default: 7)")
+    demo.set_defaults(run=_demo)
+
+    codecs = commands.add_parser("codecs", help="list the installed codecs, and whether each one loads")
+    codecs.set_defaults(run=_codecs)
+    return parser
+
+
+def _demo(options: argparse.Namespace) -> int:
+    try:
+        from .demo.command import run_demo  # noqa: PLC0415  # needs the extra, which --help does not
+        from .demo.options import DemoOptions, real_provider  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _DEMO_NEEDS:
+            raise
+        print(
+            f"ai-transport demo: {error.name} is not installed; the demo needs"
+            " `pip install 'ai-transport-codecs[demo]'`",
+            file=sys.stderr,
+        )
+        return _MISSING
+    demo = DemoOptions(fast=options.fast, seed=options.seed, real=real_provider(os.environ))
+    return run_demo(demo, wants_json=options.json)
+
+
+def _codecs(_: argparse.Namespace) -> int:
+    from .codecs import codec_table  # noqa: PLC0415  # scans the installed packages
+
+    lines, all_load = codec_table()
+    print("\n".join(lines))
+    return 0 if all_load else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
