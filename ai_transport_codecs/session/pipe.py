@@ -21,8 +21,8 @@ from .step import Step
 
 _log = logging.getLogger("ai_transport_codecs.session")
 
-CLOSE_GRACE: Final = 10.0
-"""Seconds a cancelled source gets to close itself before it is left behind."""
+_PATIENCE: Final = (2.0, 3.0, 5.0)
+"""Seconds a cancelled source gets to close itself each time, before it is asked again, and in the end left behind."""
 
 _ITEMS_PER_TURN: Final = 32
 
@@ -59,6 +59,7 @@ class Pipe:
         self._hook = hook
         self._mint_id = mint_id
         self._encoders: dict[str, Encoder] = {}
+        self._is_abandoned = False
         self._translator = codec.create_translator()
 
     async def run(self, source: Source, token: CancelToken) -> PipeResult:
@@ -96,6 +97,10 @@ class Pipe:
         async with contextlib.aclosing(iterate(source)) as items:
             count = 0
             async for item in items:
+                if self._is_abandoned:
+                    # The source swallowed the cancellation: asyncio.wait_for does, before Python 3.12, when a result
+                    # comes at the same moment. Leaving the loop closes it.
+                    raise asyncio.CancelledError
                 if not self._step.is_open:
                     await self._step.start()
                 await self._write(self._translator.translate(item))
@@ -122,12 +127,16 @@ class Pipe:
         return encoder
 
     async def _abandon(self, work: asyncio.Task[None]) -> PipeResult:
-        work.cancel()
-        done, _ = await asyncio.wait({work}, timeout=CLOSE_GRACE)
-        if not done:
-            _log.warning("a cancelled source did not close within %s s; it is left behind", CLOSE_GRACE)
-        elif not work.cancelled() and (error := work.exception()) is not None:
-            _log.info("a cancelled source raised while closing: %r", error)
+        """Cancel the source and wait until it is closed; asked again when it goes on as if nothing had happened."""
+        self._is_abandoned = True
+        for patience in _PATIENCE:
+            work.cancel()
+            done, _ = await asyncio.wait({work}, timeout=patience)
+            if done:
+                break
+        else:
+            _log.warning("a cancelled source did not close within %s s; it is left behind", sum(_PATIENCE))
+        work.add_done_callback(_note_late_failure)
         return await self._close("cancelled", None)
 
     async def _close(
@@ -145,3 +154,8 @@ class Pipe:
             if failure is not error:
                 _log.warning("closing the streams of a pipe that ended as %s failed: %s", reason, failure)
         return PipeResult(reason, error)
+
+
+def _note_late_failure(work: asyncio.Task[None]) -> None:
+    if not work.cancelled() and (error := work.exception()) is not None:
+        _log.info("a cancelled source raised while closing: %r", error)

@@ -112,6 +112,8 @@ class ReplayProvider:
             await self._answer(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError):
             pass  # the client went away before it asked for anything
+        except asyncio.CancelledError:
+            pass  # the server is closing; Python 3.11's streams would report a cancelled handler as an error
         finally:
             self._serving.discard(task)
             writer.close()
