@@ -146,9 +146,14 @@ class AgentSession(Generic[MessageT]):
         await Server(self, handler).run(backlog=backlog)
 
     async def end(self) -> None:
-        """End what is open as cancelled, then :meth:`detach`. Failures are reported as ``error`` events."""
-        for run in self.cancels.runs():
+        """End what is open as cancelled, then :meth:`detach`. Failures are reported as ``error`` events. Idempotent."""
+        if self.connection.is_closed:
+            return
+        runs = self.cancels.runs()
+        for run in runs:
             run.cancel_token.cancel()
+        for run in runs:
+            await run.until_idle()  # a pipe closes its streams before its run ends
             if run.is_open:
                 try:
                     await run.end("cancelled")

@@ -16,7 +16,7 @@ from ai_transport_codecs.wire.headers import Headers
 
 from .cancel import CancelToken
 from .outbox import Outbox
-from .source import Source, iterate
+from .source import Source, discard, iterate
 from .step import Step
 
 _log = logging.getLogger("ai_transport_codecs.session")
@@ -67,6 +67,9 @@ class Pipe:
 
         Cancelling the task that awaits this does as the token does, and then goes on as a cancellation.
         """
+        if token.is_cancelled:
+            await discard(source)
+            return PipeResult("cancelled")
         work = asyncio.create_task(self._drain(source), name="ai-transport-pipe")
         cancelled = asyncio.create_task(token.wait())
         try:

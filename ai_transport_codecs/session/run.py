@@ -88,7 +88,8 @@ class Run(Generic[MessageT]):
         self._has_ended = False
         self._steps = 0
         self._step: Step | None = None
-        self._pipes = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._last_result: PipeResult | None = None
 
     @property
@@ -111,7 +112,7 @@ class Run(Generic[MessageT]):
     @property
     def is_piping(self) -> bool:
         """Whether a pipe is under way."""
-        return self._pipes > 0
+        return not self._idle.is_set()
 
     @property
     def last_result(self) -> PipeResult | None:
@@ -137,6 +138,10 @@ class Run(Generic[MessageT]):
             deferred = session.cancels.take_deferred(self.trigger.message_id)
             if deferred is not None:
                 await self.request_cancel(deferred)
+        # Once it is published, readers wait for this run's end: being cancelled meanwhile must not lose that it is open.
+        await _finish(self._open())
+
+    async def _open(self) -> None:
         continues = self.trigger.continued_run_id is not None
         name = names.RUN_RESUME if continues else names.RUN_START
         make = self.trigger.lifecycle_headers if continues else self.trigger.start_headers
@@ -162,15 +167,17 @@ class Run(Generic[MessageT]):
         headers = self.trigger.output_headers(self.run_id, self.invocation_id)
         outbox = Outbox(session.connection.channel, policy=session.policy, retry=session.retry)
         pipe = Pipe(session.codec, outbox, step, headers, hook=self._hooks.on_message)
-        self._pipes += 1
+        self._idle.clear()
         reason = "cancelled"
         try:
             result = await pipe.run(source, self.cancel_token)
             reason = result.reason
         finally:
-            self._pipes -= 1
-            self._step = None
-            await _finish(step.end(_STEP_REASONS[reason]))
+            try:
+                await _finish(step.end(_STEP_REASONS[reason]))
+            finally:
+                self._step = None
+                self._idle.set()
         self._last_result = result
         if result.error is not None:
             self._report(result.error)
@@ -196,6 +203,10 @@ class Run(Generic[MessageT]):
             await self._publish(names.RUN_END, headers, "end")
         finally:
             self._session.forget(self)
+
+    async def until_idle(self) -> None:
+        """Wait until no pipe is under way."""
+        await self._idle.wait()
 
     async def request_cancel(self, message: InboundMessage) -> None:
         """Cancel because a client asked, unless ``on_cancel`` says no. What that raises is the caller's to report."""

@@ -107,6 +107,10 @@ class Server(Generic[MessageT]):
         try:
             await run.start()
             await self._run_handler(run)
+        except asyncio.CancelledError:
+            await self._end(run, "cancelled", None)
+            session.forget(run)
+            raise
         except OperationCancelledError as error:
             _log.info("an input was cancelled before its run started: %s", error)
             session.forget(run)

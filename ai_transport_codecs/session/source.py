@@ -41,6 +41,14 @@ async def iterate(source: Source) -> AsyncGenerator[Any, None]:
         )
 
 
+async def discard(source: Source) -> None:
+    """Close a source that nobody will iterate."""
+    if inspect.iscoroutine(source):
+        source.close()
+    else:
+        await _close(source)
+
+
 async def _in_thread(iterator: Iterator[Any]) -> AsyncIterator[Any]:
     try:
         while (item := await asyncio.to_thread(next, iterator, _END)) is not _END:
