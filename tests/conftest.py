@@ -19,6 +19,8 @@ FRAMEWORKS: Final = {
     "codecs/langchain": "langchain_core",
     "codecs/llamaindex": "llama_index",
     "codecs/openai": "openai",
+    "channels/ably": "ably",
+    "server": "aiohttp",
 }
 FOLDERS: Final = [folder for folder in FRAMEWORKS if (Path(__file__).parent / folder).is_dir()]
 ABSENT: Final = [folder for folder in FOLDERS if find_spec(FRAMEWORKS[folder]) is None]

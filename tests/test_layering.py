@@ -36,7 +36,8 @@ FOREIGN: Final[dict[str, frozenset[str]]] = {
     "codecs.openai": frozenset({"openai"}),
     "codecs.vercel": frozenset(),
     "channels.ably": frozenset({"ably"}),
-    "cli": frozenset({"langchain_core", "langchain_openai"}),
+    "server": frozenset({"aiohttp", "msgpack", "jwt"}),
+    "cli": frozenset({"aiohttp", "langchain_core", "langchain_openai", "pydantic"}),
     "testing": frozenset({"hypothesis", "pytest"}),
 }
 

@@ -54,8 +54,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _demo(options: argparse.Namespace) -> int:
     try:
-        from .demo.command import run_demo  # noqa: PLC0415  # needs the extra, which --help does not
-        from .demo.options import DemoOptions, real_provider  # noqa: PLC0415
+        from .demo.command import run_demo  # needs the extra, which --help does not
+        from .demo.options import DemoOptions, real_provider
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in _DEMO_NEEDS:
             raise
@@ -70,7 +70,7 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _codecs(_: argparse.Namespace) -> int:
-    from .codecs import codec_table  # noqa: PLC0415  # scans the installed packages
+    from .codecs import codec_table  # scans the installed packages
 
     lines, all_load = codec_table()
     print("\n".join(lines))

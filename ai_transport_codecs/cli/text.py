@@ -56,10 +56,12 @@ def _paragraph(paragraph: str, width: int) -> Iterator[str]:
             yield line.rstrip()
             line, used = "", 0
         if size > width:
-            *full, word = _pieces(word, width)
+            *full, rest = _pieces(word, width)
             yield from full
-        line += word
-        used += cell_width(word)
+        else:
+            rest = word
+        line += rest
+        used += cell_width(rest)
     yield line.rstrip()
 
 

@@ -138,7 +138,7 @@ class Run(Generic[MessageT]):
             deferred = session.cancels.take_deferred(self.trigger.message_id)
             if deferred is not None:
                 await self.request_cancel(deferred)
-        # Once it is published, readers wait for this run's end: being cancelled meanwhile must not lose that it is open.
+        # Once it is published, readers wait for this run's end: a cancellation meanwhile must not lose that it is open.
         await _finish(self._open())
 
     async def _open(self) -> None:

@@ -11,8 +11,8 @@ from .absent import ABSENT
 class InboundMessage(NamedTuple):
     """One delivery of the channel: live, from a rewind or from history.
 
-    ``action`` is one of the ``message.*`` names in :mod:`.names`. ``serial`` stays the same for the life of a
-    message, ``version`` grows with every mutation of it and equals ``serial`` before the first; both compare as plain strings.
+    ``action`` is one of the ``message.*`` names in :mod:`.names`. ``serial`` stays the same for the life of a message,
+    ``version`` grows with every mutation of it and equals ``serial`` before the first; both compare as plain strings.
     ``timestamp`` is the creation time in milliseconds since the epoch. An append has no ``name`` and only the appended
     ``data``. ``extras`` and ``data`` are whatever the publisher sent: untrusted.
     """
@@ -31,7 +31,7 @@ class InboundMessage(NamedTuple):
 
 @dataclass(slots=True)
 class OutboundMessage:
-    """A message to publish; ``data`` may be ABSENT. ``id`` makes a retried publish idempotent, where the channel supports it."""
+    """A message to publish; ``data`` may be ABSENT. ``id`` makes a retried publish idempotent, if the channel can."""
 
     name: str
     data: Any

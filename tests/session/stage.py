@@ -26,7 +26,9 @@ def text_events(*words: str, id: str = "t", ends: bool = True) -> list[dict[str,
     return [{"type": "text-start", "id": id}, *deltas, *([{"type": "text-end", "id": id}] if ends else [])]
 
 
-async def words(*said: str, gate: asyncio.Event | None = None, pause: Callable[[], Awaitable[None]] | None = None) -> Any:
+async def words(
+    *said: str, gate: asyncio.Event | None = None, pause: Callable[[], Awaitable[None]] | None = None
+) -> Any:
     """A source that says ``said`` and, before it ends, waits for the gate."""
     for event in text_events(*said, ends=False):
         yield event
@@ -51,7 +53,9 @@ class Stage:
         await spectator.attach()
 
     @asynccontextmanager
-    async def agent(self, handler: Callable[[Run[str]], Awaitable[Any]] | None = None) -> AsyncIterator[AgentSession[str]]:
+    async def agent(
+        self, handler: Callable[[Run[str]], Awaitable[Any]] | None = None
+    ) -> AsyncIterator[AgentSession[str]]:
         """An agent session, serving ``handler`` if given."""
         session: AgentSession[str] = AgentSession(self.hub.client("agent"), CHANNEL, codec=TOY)
         session.on("error", self.errors.append)

@@ -147,9 +147,7 @@ SCRIPTS = st.lists(
     ),
     max_size=25,
 )
-OUTCOMES = st.lists(
-    st.tuples(st.sampled_from([OK, OK, OK, REFUSED, LOST_ACK]), st.integers(0, 6)), max_size=40
-)
+OUTCOMES = st.lists(st.tuples(st.sampled_from([OK, OK, OK, REFUSED, LOST_ACK]), st.integers(0, 6)), max_size=40)
 POLICIES = st.sampled_from(
     [ADAPTIVE, IMMEDIATE, fixed_window(0.001), CoalescePolicy(max_in_flight=1, max_wait=0.0, max_bytes=4)]
 )
@@ -306,7 +304,9 @@ async def test_a_stream_that_cannot_be_repaired_is_reported_and_healed_by_its_cl
     outbox.post([start])
     await outbox.flush()
     outbox.post([delta])
-    with pytest.raises(EncoderRecoveryError, match="unable to recover stream.* t; .* end the run with an error") as caught:
+    with pytest.raises(
+        EncoderRecoveryError, match=r"unable to recover stream.* t; .* end the run with an error"
+    ) as caught:
         await outbox.flush()
     assert caught.value.code == 104000
     assert isinstance(caught.value.cause, ChannelError)
@@ -333,7 +333,7 @@ async def test_text_after_a_failed_repair_is_stated_with_all_that_was_missed() -
 
 
 async def test_a_stream_that_never_opened_is_reported_once_and_its_text_dropped() -> None:
-    outbox, writer, reader = await _outbox([(REFUSED, 0)], retry=NO_RETRY)
+    outbox, _, reader = await _outbox([(REFUSED, 0)], retry=NO_RETRY)
     outbox.post(_events(START, _delta("text"), END, {"type": "note", "text": "after"}))
     with pytest.raises(ChannelError, match="publish failed"):
         await outbox.flush()

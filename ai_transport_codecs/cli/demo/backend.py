@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
 from .isolation import local_environment
@@ -45,6 +45,7 @@ class Backend(Protocol):
     @property
     def patience(self) -> float:
         """The seconds after which something is wrong."""
+        ...
 
     def let_answer_end(self) -> None:
         """Everything that has to happen during the first answer has happened."""
@@ -111,7 +112,7 @@ class RealBackend:
         "Write a story about a cat, of about 500 words.",
         "Tell it again, from the point of view of the cat.",
     )
-    marks: Marks = Marks(join=300, drop=600, back=1_000, cancel=200)
+    marks: Marks = field(default_factory=lambda: Marks(join=300, drop=600, back=1_000, cancel=200))
     patience: float = 300.0
 
     @property

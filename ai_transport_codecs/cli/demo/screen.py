@@ -44,9 +44,7 @@ class SilentScreen:
 class PlainScreen:
     """Lines of plain text: one for each thing that happened, and every two seconds one for each device that grew."""
 
-    def __init__(
-        self, stream: TextIO, panes: Sequence[Pane], *, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, stream: TextIO, panes: Sequence[Pane], *, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream
         self._panes = panes
         self._clock = clock

@@ -72,7 +72,7 @@ class Story:
         began = self._now()
         await self._meter.attach(self._hub.client("meter").channel(CHANNEL))
         chain = build_chain(self._backend).with_config(callbacks=[self._witness])
-        async with AgentSession(self._hub.client("agent"), CHANNEL, codec="langchain") as agent:
+        async with AgentSession[BaseMessage](self._hub.client("agent"), CHANNEL, codec="langchain") as agent:
             agent.on("error", lambda error: self._agent_errors.append(str(error)))
             serving = asyncio.create_task(agent.serve(chain_turn(chain)))
             try:
@@ -123,7 +123,8 @@ class Story:
         before = len(self._laptop.answer)
         had = await self._laptop.come_back()
         self._say(
-            self._laptop.name, f"is back {tokens} tokens into the answer, and has the {len(had) - before:,} characters it missed"
+            self._laptop.name,
+            f"is back {tokens} tokens into the answer, and has the {len(had) - before:,} characters it missed",
         )
         return Arrival(tokens, shown, had, self._is_growing(self._laptop, turn))
 

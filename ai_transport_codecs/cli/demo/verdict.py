@@ -107,4 +107,6 @@ def _quoted(text: str) -> str:
 
 
 def _described(reader: Sighting) -> str:
-    return f"{reader.name}: " + ", ".join(f"{entry.message.type} {_quoted(_text(entry.message))}" for entry in reader.messages)
+    return f"{reader.name}: " + ", ".join(
+        f"{entry.message.type} {_quoted(_text(entry.message))}" for entry in reader.messages
+    )

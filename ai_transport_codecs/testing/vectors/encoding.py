@@ -95,7 +95,12 @@ def describe(error: BaseException) -> dict[str, Any]:
     """An error as a vector writes it."""
     if not isinstance(error, AITransportError):
         return {"class": type(error).__name__, "message": str(error)}
-    described: dict[str, Any] = {"class": "ErrorInfo", "code": error.code, "statusCode": error.status_code, "message": error.message}
+    described: dict[str, Any] = {
+        "class": "ErrorInfo",
+        "code": error.code,
+        "statusCode": error.status_code,
+        "message": error.message,
+    }
     if isinstance(error.cause, AITransportError):
         described["cause"] = describe(error.cause)
     return described

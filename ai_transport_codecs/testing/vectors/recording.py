@@ -62,7 +62,10 @@ class RecordingWriter:
         self._calls[operation] += 1
         call = self._calls[operation]
         if call in self._script.get(f"fail_{operation}", ()):
-            error: Mapping[str, Any] = self._script.get("error") or {**_DEFAULT_ERROR, "message": f"simulated {operation} failure"}
+            error: Mapping[str, Any] = self._script.get("error") or {
+                **_DEFAULT_ERROR,
+                "message": f"simulated {operation} failure",
+            }
             message = f"{error['message']} #{call}"
             write["error"] = {
                 "class": "ErrorInfo", "code": error["code"], "statusCode": error["statusCode"], "message": message
