@@ -69,12 +69,15 @@ class _Hooks:
         self._policy = policy
 
     def build_start(self, tracker: StreamTracker) -> Iterable[Any]:
-        row = self._row(tracker)
-        if row is None:
+        if tracker.name != names.OUTPUT:
             return ()
-        start = _rebuild(row.fields, tracker.codec_headers, None, None, "type", row.start.type)
+        row = self._row(tracker)
+        # Also a stream of a kind unknown here says that its message has begun (codec spec f.2).
         lead_in = self._policy.on_stream_start
-        return [start] if lead_in is None else [*lead_in(_run_id(tracker.transport_headers), tracker), start]
+        before = () if lead_in is None else lead_in(_run_id(tracker.transport_headers), tracker)
+        if row is None:
+            return before
+        return [*before, _rebuild(row.fields, tracker.codec_headers, None, None, "type", row.start.type)]
 
     def build_delta(self, tracker: StreamTracker, fragment: str) -> Iterable[Any]:
         # The hot path: what every delta of a stream has in common is built once.

@@ -58,6 +58,7 @@ MUTATIONS = [
     ("dec-core-replacement-update", change("callbacks", 2, to=[])),
     ("val-output-duplicates", change("results", 0, to={"ok": True})),
     ("help-utils", change("helper", 0, "result", to={"a": "2", "b": "3"})),
+    ("help-ui-pending-tools", change("helper", 2, "result", "pendingToolCalls", to=[])),
 ]
 
 

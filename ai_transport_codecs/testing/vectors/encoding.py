@@ -31,6 +31,7 @@ class OperationRunner:
         self._writer = writer
         self._encoder: Encoder | None = None
         self._core = EncoderCore()
+        self._is_closed = False
         self._outbox = Outbox(writer, policy=IMMEDIATE, retry=NO_RETRY)
         self._operations: Mapping[str, Callable[[Json], Sequence[Operation] | None]] = {
             "encoder": self._open_encoder,
@@ -56,6 +57,8 @@ class OperationRunner:
 
     async def run(self, operation: Json) -> dict[str, Any]:
         """The result of one operation, as a vector writes it."""
+        if self._is_closed and operation["op"] == "close":
+            return {"ok": True}  # what failed was raised by the first close (codec spec b.3.11)
         try:
             written = self._operations[operation["op"]](operation)
             if written is not None:
@@ -77,14 +80,17 @@ class OperationRunner:
     def _open_encoder(self, operation: Json) -> None:
         if self._codec is None:
             raise ValueError("the vector names no codec, yet opens an encoder")
+        self._is_closed = False
         self._encoder = self._codec.create_encoder(_encoder_options(operation.get("options") or {}))
 
     def _open_core(self, operation: Json) -> None:
+        self._is_closed = False
         self._encoder = None
         self._core = EncoderCore(_encoder_options(operation.get("options") or {}))
 
     def _close(self, _: Json) -> None:
         (self._encoder or self._core).close()
+        self._is_closed = True
 
     @staticmethod
     def _define(operation: Json) -> None:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from ai_transport_codecs.codec.contract import Codec
 from ai_transport_codecs.codec.registry import get_codec
-from ai_transport_codecs.errors import AITransportError, ErrorCode, MissingExtraError, UnknownCodecError, has_code
-from ai_transport_codecs.wire.absent import ABSENT
+from ai_transport_codecs.errors import CodecLoadError, MissingExtraError, UnknownCodecError
 
 from .comparing import difference
 from .decoding import CodecReplay, CoreReplay, inbound_message
 from .definitions import codec_from_json
 from .deviations import concerns_repair, repair_difference
 from .encoding import OperationRunner
+from .helpers import helper_difference
 from .recording import RecordingWriter
 
 Json = Mapping[str, Any]
@@ -53,8 +53,10 @@ def run_vector(vector: Json, folder: Path) -> Verdict:
         codec = _codec(vector, folder)
     except (UnknownCodecError, MissingExtraError) as error:
         return Verdict(name, "skipped", f"codec not present: {error}")
+    except CodecLoadError as error:
+        return Verdict(name, "failed", str(error))
     try:
-        found = _helper_difference(vector) if vector["direction"] == "helper" else _difference(vector, codec)
+        found = helper_difference(vector) if vector["direction"] == "helper" else _difference(vector, codec)
     except Exception as error:  # a vector that breaks us is a failed vector, the others still run
         found = f"raised {type(error).__name__}: {error}"
     return Verdict(name, "failed", found) if found else Verdict(name, "passed")
@@ -155,25 +157,4 @@ def _codec_difference(vector: Json, codec: Codec[Any, Any, Any, Any]) -> str | N
             return found
     if "messages_refold" in vector:
         return difference(vector["messages_refold"], replay.refolded(), "messages_refold")
-    return None
-
-
-def _error_codes() -> dict[str, int]:
-    return {"".join(word.capitalize() for word in code.name.split("_")): int(code) for code in ErrorCode}
-
-
-_HELPERS: Final[Mapping[str, Callable[..., Any]]] = {
-    "mergeHeaders": lambda first, second: (first or {}) | (second or {}),
-    "stripUndefined": lambda value: {key: item for key, item in value.items() if item is not ABSENT},
-    "errorCodes": _error_codes,
-    "errorInfoIs": lambda code, asked: has_code(AITransportError("", code=code), asked),
-}
-
-
-def _helper_difference(vector: Json) -> str | None:
-    for index, case in enumerate(vector["helper"]):
-        asked = case["input"]
-        found = difference(case["result"], _HELPERS[asked["fn"]](*asked["args"]), f"helper[{index}] {asked['fn']}")
-        if found:
-            return found
     return None
