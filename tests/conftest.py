@@ -20,6 +20,7 @@ FRAMEWORKS: Final = {
     "codecs/llamaindex": "llama_index",
     "codecs/openai": "openai",
     "channels/ably": "ably",
+    "cli/demo": "langchain_openai",
     "server": "aiohttp",
 }
 FOLDERS: Final = [folder for folder in FRAMEWORKS if (Path(__file__).parent / folder).is_dir()]
