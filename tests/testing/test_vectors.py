@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ai_transport_codecs.testing.vectors.__main__ import main
-from ai_transport_codecs.testing.vectors.deviations import REPAIR
+from ai_transport_codecs.testing.vectors.deviations import JOINS, REPAIR, concerns_join, concerns_repair
 from ai_transport_codecs.testing.vectors.runner import run_folder, run_vector
 from tests.source_tree import ROOT
 
@@ -58,6 +58,8 @@ MUTATIONS = [
     ("dec-core-replacement-update", change("callbacks", 2, to=[])),
     ("val-output-duplicates", change("results", 0, to={"ok": True})),
     ("help-utils", change("helper", 0, "result", to={"a": "2", "b": "3"})),
+    ("ui-dec-late-older-page", change("inbound", 0, "data", to="B")),
+    ("ui-dec-late-older-page", change("inbound", 4, "extras", "ai", "codec", "kind", to="finish-step")),
     ("help-ui-pending-tools", change("helper", 2, "result", "pendingToolCalls", to=[])),
 ]
 
@@ -106,7 +108,8 @@ def test_an_empty_folder_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 def test_the_listed_deviations_are_vectors_of_ours() -> None:
-    assert set(REPAIR) <= set(NAMES)
+    assert set(REPAIR) == {name for name in NAMES if concerns_repair(load(name))}
+    assert set(JOINS) == {name for name in NAMES if concerns_join(load(name))}
 
 
 def test_the_folder_runs_as_a_whole() -> None:

@@ -12,6 +12,7 @@ from ai_transport_codecs.codec.contract import Event
 
 from .plain import copy_json
 from .projection import TextState, VercelProjection, text_of
+from .repair import ImpliedStep
 
 Fold: TypeAlias = Callable[[VercelProjection, str, Event], None]
 
@@ -19,7 +20,7 @@ Fold: TypeAlias = Callable[[VercelProjection, str, Event], None]
 def _text_start(projection: VercelProjection, message_id: str, chunk: Event) -> None:
     message = projection.ensure(message_id)
     part = message.text[chunk.get("id")] = TextState("text")
-    message.parts.append(part)
+    message.stream(part)
 
 
 def _text_delta(projection: VercelProjection, message_id: str, chunk: Event) -> None:
@@ -35,7 +36,7 @@ def _text_end(projection: VercelProjection, message_id: str, chunk: Event) -> No
 def _reasoning_start(projection: VercelProjection, message_id: str, chunk: Event) -> None:
     message = projection.ensure(message_id)
     part = message.reasoning[chunk.get("id")] = TextState("reasoning")
-    message.parts.append(part)
+    message.stream(part)
 
 
 def _reasoning_delta(projection: VercelProjection, message_id: str, chunk: Event) -> None:
@@ -71,7 +72,11 @@ def _metadata(projection: VercelProjection, message_id: str, chunk: Event) -> No
 
 
 def _start_step(projection: VercelProjection, message_id: str, chunk: Event) -> None:
-    projection.ensure(message_id).add({"type": "step-start"})
+    message = projection.ensure(message_id)
+    if isinstance(chunk, ImpliedStep):
+        message.imply_step()
+    else:
+        message.begin_step()
 
 
 def _finish_step(projection: VercelProjection, message_id: str, chunk: Event) -> None:
@@ -80,6 +85,20 @@ def _finish_step(projection: VercelProjection, message_id: str, chunk: Event) ->
     if message is not None:
         message.text.clear()
         message.reasoning.clear()
+        message.end_step()
+
+
+def _finish(projection: VercelProjection, message_id: str, chunk: Event) -> None:
+    """The message is over; this makes none (g.54)."""
+    _stop(projection, message_id, chunk)
+    _metadata(projection, message_id, chunk)
+
+
+def _stop(projection: VercelProjection, message_id: str, chunk: Event) -> None:
+    """The message stops here: what it shows stays as it is."""
+    message = projection.by_id.get(message_id)
+    if message is not None:
+        message.end_step()
 
 
 def _file(projection: VercelProjection, message_id: str, chunk: Event) -> None:
@@ -118,7 +137,9 @@ FOLDS: Final[Mapping[str, Fold]] = {
     "reasoning-start": _reasoning_start,
     "reasoning-end": _reasoning_end,
     "start": _start,
-    "finish": _metadata,
+    "finish": _finish,
+    "abort": _stop,
+    "error": _stop,
     "message-metadata": _metadata,
     "start-step": _start_step,
     "finish-step": _finish_step,
@@ -126,4 +147,4 @@ FOLDS: Final[Mapping[str, Fold]] = {
     "source-url": _source_url,
     "source-document": _source_document,
 }
-"""``error`` and ``abort`` change nothing that a message shows; ``data-*`` is :func:`fold_data`."""
+"""``data-*`` is :func:`fold_data`."""

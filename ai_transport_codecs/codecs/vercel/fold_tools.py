@@ -26,7 +26,9 @@ MAX_PENDING: Final = 1_000
 def _input_start(projection: VercelProjection, message_id: str, chunk: Event) -> None:
     tool = new_tool(chunk)
     tool.provide("input-streaming", ABSENT)
-    projection.track(projection.ensure(message_id), _call_id(chunk), tool)
+    message = projection.ensure(message_id)
+    message.stream(tool)
+    projection.track(message, _call_id(chunk), tool)
 
 
 def _input_delta(projection: VercelProjection, message_id: str, chunk: Event) -> None:
@@ -48,6 +50,7 @@ def _input_error(projection: VercelProjection, message_id: str, chunk: Event) ->
     tool = message.tools.get(call_id)
     if tool is None:
         tool = new_tool(chunk)
+        message.parts.append(tool)
         projection.track(message, call_id, tool)
     tool.provide("output-error", _value(chunk, "input"), **text_of(chunk, "errorText"))
 

@@ -127,7 +127,7 @@ def new_tool(chunk: Mapping[str, Any]) -> ToolState:
 class MessageState:
     """One message, and the parts of it that later events speak of by id."""
 
-    __slots__ = ("data", "fields", "id", "parts", "reasoning", "text", "tools")
+    __slots__ = ("_first_streamed", "_has_step", "data", "fields", "id", "parts", "reasoning", "text", "tools")
 
     def __init__(self, id_: str, fields: dict[str, Any]) -> None:
         self.id = id_
@@ -138,6 +138,36 @@ class MessageState:
         self.tools: dict[str, ToolState] = {}
         self.data: dict[tuple[str, str], FixedPart] = {}
         """The first data part of each type and id."""
+        self._has_step = False
+        self._first_streamed: int | None = None
+        """Where the streamed parts begin of the step that goes on."""
+
+    def begin_step(self) -> None:
+        """The place where a step begins, as its source says."""
+        self.parts.append(FixedPart({"type": "step-start"}))
+        self._has_step = True
+
+    def imply_step(self) -> None:
+        """A step must have begun, of which a reader that joined late has not seen the start.
+
+        If by now it has, there is nothing to add. Else the start belongs where a reader that was there all along has it
+        made up: before the first part of the step that was streamed.
+        """
+        if not self._has_step:
+            place = len(self.parts) if self._first_streamed is None else self._first_streamed
+            self.parts.insert(place, FixedPart({"type": "step-start"}))
+            self._has_step = True
+
+    def end_step(self) -> None:
+        """What comes next belongs to another step."""
+        self._has_step = False
+        self._first_streamed = None
+
+    def stream(self, part: PartState) -> None:
+        """A part that is streamed."""
+        if self._first_streamed is None:
+            self._first_streamed = len(self.parts)
+        self.parts.append(part)
 
     def add(self, part: dict[str, Any]) -> None:
         """A part that does not grow; ``part`` is the message's own from now on."""
@@ -152,14 +182,10 @@ class MessageState:
         for given in parts:
             part = copy_json(given)
             if track_tools and is_tool_part(part) and isinstance(part["toolCallId"], str):
-                self.track(part["toolCallId"], ToolState(part))
+                tool = self.tools[part["toolCallId"]] = ToolState(part)
+                self.parts.append(tool)
             elif isinstance(part, dict):
                 self.add(part)
-
-    def track(self, call_id: str, tool: ToolState) -> None:
-        """A tool call, to be found by its id; one that had the id before stays as it is."""
-        self.parts.append(tool)
-        self.tools[call_id] = tool
 
     def build(self) -> UIMessage:
         """The message as it is now, as its reader's own."""
@@ -220,8 +246,8 @@ class VercelProjection:
         return state
 
     def track(self, state: MessageState, call_id: str, tool: ToolState) -> None:
-        """One more tool call of a message."""
-        state.track(call_id, tool)
+        """A tool call of a message, to be found by its id; one that had the id before stays as it is."""
+        state.tools[call_id] = tool
         self.has_new_tools = True
 
 

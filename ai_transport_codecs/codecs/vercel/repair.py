@@ -2,6 +2,9 @@
 
 A stream's reader wants ``start`` and ``start-step`` first. One that joins later, or reads a producer that never sends
 them, gets them made up: once per run id and decoder, and again after the message or the step is over.
+
+A reader that joins late and then reads the history before finds the real ones too, at their own places. So a step that
+was made up says so, and the reducer leaves it out where the real one is.
 """
 
 from __future__ import annotations
@@ -17,6 +20,12 @@ _STEP: Final = "start-step"
 
 _Headers: TypeAlias = Mapping[str, Any]
 _LeadIn: TypeAlias = Callable[[str, _Headers], Iterable[Any]]
+
+
+class ImpliedStep(dict[str, Any]):
+    """A ``start-step`` that nobody published; equal to one that somebody did."""
+
+    __slots__ = ()
 
 
 def create_policy() -> LifecyclePolicy:
@@ -55,7 +64,7 @@ def _start(headers: _Headers) -> Iterable[Any]:
 
 
 def _step(headers: _Headers) -> Iterable[Any]:
-    return ({"type": "start-step"},)
+    return (ImpliedStep(type="start-step"),)
 
 
 _PHASES: Final = (Phase(_START, _start), Phase(_STEP, _step))

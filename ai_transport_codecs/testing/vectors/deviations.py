@@ -1,6 +1,6 @@
 """Where this implementation deliberately differs from the reference, and what is checked instead.
 
-One deviation, the repair of failed appends. The reference leaves a failed append until the stream (or any sibling)
+First, the repair of failed appends. The reference leaves a failed append until the stream (or any sibling)
 closes, then states the whole text with status ``complete``: live readers, who saw the stream close before, drop it, and
 a sibling that is still open is closed for them. The outbox states the whole text at once, with the stream going on,
 before anything more of it, and a close that was lost is restated with its closing headers. So the writes of a vector in
@@ -9,6 +9,10 @@ which an append or an update fails differ, and with them the deliveries recorded
 For such vectors, instead of equal writes: no operation fails that did not fail in the reference; every stream ends
 with exactly the text and the last status that the source gave it; and a reader that was live all along ends with the
 same messages as one that reads history (unless closing a stream moved it to another message, codec spec h, H7).
+
+Second, the steps that a reader makes up when it joins late. When the history before comes in, the reference shows such
+a step beside the real one (codec spec h, H5); here the real one takes its place. So for such vectors, instead of the
+recorded messages after folding anew: they are those of a reader that read everything in order.
 """
 
 from __future__ import annotations
@@ -19,14 +23,16 @@ from typing import Any, Final
 from ai_transport_codecs.codec.contract import Codec
 from ai_transport_codecs.wire import headers as h
 from ai_transport_codecs.wire import names
-from ai_transport_codecs.wire.headers import transport_headers
+from ai_transport_codecs.wire.headers import codec_headers, transport_headers
 from ai_transport_codecs.wire.messages import InboundMessage
 from ai_transport_codecs.wire.text import join_surrogates
 
 from .comparing import difference
-from .decoding import CodecReplay
+from .decoding import CodecReplay, inbound_message
 
 Json = Mapping[str, Any]
+
+_STEP: Final = "start-step"
 
 REPAIR: Final = (
     "enc-append-failure-recovered-on-close",
@@ -44,6 +50,29 @@ REPAIR: Final = (
     "uni-surrogates-split",
 )
 """The public vectors it concerns; the rule holds for any vector in which an append or an update fails."""
+
+JOINS: Final = ("ui-dec-late-older-page",)
+"""The public vectors that the second deviation concerns; its rule, too, holds for any."""
+
+
+def concerns_join(vector: Json) -> bool:
+    """Whether a reader makes up a step in it, and folds anew once it has the real one."""
+    if "messages_refold" not in vector:
+        return False
+    starts = [
+        codec_headers(message.get("extras")).get(h.KIND) == _STEP
+        for message, events in zip(vector["inbound"], vector["decoded"], strict=True)
+        if any(event["event"].get("type") == _STEP for event in events)
+    ]
+    return True in starts and False in starts
+
+
+def join_difference(vector: Json, refolded: Sequence[Json], codec: Codec[Any, Any, Any, Any]) -> str | None:
+    """How the messages folded anew differ from those of a reader that read the same in order, or None."""
+    reader = CodecReplay(codec)
+    for message in sorted(vector["inbound"], key=lambda message: message.get("serial") or ""):
+        reader.deliver(inbound_message(message))
+    return difference(reader.messages(), refolded, "messages_refold")
 
 
 def concerns_repair(vector: Json) -> bool:

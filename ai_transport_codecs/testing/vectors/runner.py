@@ -16,7 +16,7 @@ from ai_transport_codecs.errors import CodecLoadError, MissingExtraError, Unknow
 from .comparing import difference
 from .decoding import CodecReplay, CoreReplay, inbound_message
 from .definitions import codec_from_json
-from .deviations import concerns_repair, repair_difference
+from .deviations import concerns_join, concerns_repair, join_difference, repair_difference
 from .encoding import OperationRunner
 from .helpers import helper_difference
 from .recording import RecordingWriter
@@ -155,6 +155,8 @@ def _codec_difference(vector: Json, codec: Codec[Any, Any, Any, Any]) -> str | N
         found = difference(vector["messages_after"][-1], replay.messages(), "messages_after")
         if found:
             return found
+    if concerns_join(vector):
+        return join_difference(vector, replay.refolded(), codec)
     if "messages_refold" in vector:
         return difference(vector["messages_refold"], replay.refolded(), "messages_refold")
     return None
