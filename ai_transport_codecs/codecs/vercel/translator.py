@@ -20,13 +20,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
 from ai_transport_codecs.codec.descriptors import Drop, OutputStream
+from ai_transport_codecs.codec.sse import EventReader, ServerEvent
 from ai_transport_codecs.errors import UnsupportedEventError
 from ai_transport_codecs.wire.json_text import dump_json
 
 from .chunks import FINISH_REASONS
 from .messages import DATA
 from .open_parts import Chunk, OpenParts
-from .sse import EventLines
 from .tables import OUTPUTS
 
 _log = logging.getLogger("ai_transport_codecs.codecs.vercel")
@@ -53,7 +53,10 @@ class VercelTranslator:
     """
 
     def __init__(self) -> None:
-        self._lines = EventLines()
+        self._events = EventReader(
+            "a UI message stream",
+            "pass the stream as the AI SDK sends it (lines of 'data: {...}'), or chunks as dictionaries",
+        )
         self._parts = OpenParts()
         self._call_ids: dict[str, str] = {}
         """Tool calls by approval id."""
@@ -68,20 +71,20 @@ class VercelTranslator:
     def translate(self, item: Any) -> Chunks:
         """The chunks of one item. Raises UnsupportedEventError for what is no chunk, or cannot be carried."""
         if isinstance(item, str | bytes | bytearray):
-            return self._read(self._lines.feed(item))
+            return self._read(self._events.feed(item))
         return self._chunks(_checked(item))
 
     def finish(self) -> Chunks:
         """The chunks of a last line that has no end."""
-        return self._read(self._lines.finish())
+        return self._read(self._events.finish())
 
     def message_key(self, event: Any) -> str:
         """The message that a translated chunk belongs to."""
         return event.message_key if isinstance(event, _LaterChunk) else ""
 
-    def _read(self, values: Iterator[Any]) -> Iterator[Chunk]:
-        for value in values:
-            yield from self._chunks(_checked(value))
+    def _read(self, events: Iterable[ServerEvent]) -> Iterator[Chunk]:
+        for event in events:
+            yield from self._chunks(_checked(event.data))
 
     def _chunks(self, chunk: Chunk) -> Chunks:
         type_ = chunk["type"]
