@@ -18,13 +18,13 @@ class OpenParts:
     """
 
     def __init__(self) -> None:
-        self._open: set[_Key] = set()
+        self._open: dict[_Key, None] = {}
         self._interrupted: set[_Key] = set()
 
     def start(self, chunk: Chunk) -> Iterable[Chunk]:
         """A part begins."""
         key = _key(chunk)
-        self._open.add(key)
+        self._open[key] = None
         self._interrupted.discard(key)
         return (chunk,)
 
@@ -41,18 +41,22 @@ class OpenParts:
     def end(self, chunk: Chunk) -> Iterable[Chunk]:
         """A part is over; nothing when it already ended with its step."""
         key = _key(chunk)
-        self._open.discard(key)
+        self._open.pop(key, None)
         if key in self._interrupted:
             self._interrupted.discard(key)
             return ()
         return (chunk,)
 
-    def finish_step(self, chunk: Chunk) -> Iterable[Chunk]:
-        """A step is over, after the parts that are open."""
-        ends = [{"type": f"{kind}-end", "id": id_} for kind, id_ in sorted(self._open)]
-        self._interrupted |= self._open
+    def end_before(self, chunk: Chunk) -> Iterable[Chunk]:
+        """The end of a step or of the message, after the ends of the parts that are open."""
+        return (*self.end_all(), chunk)
+
+    def end_all(self) -> Iterable[Chunk]:
+        """The ends of the parts that are open."""
+        ends = [{"type": f"{kind}-end", "id": id_} for kind, id_ in self._open]
+        self._interrupted.update(self._open)
         self._open.clear()
-        return (*ends, chunk)
+        return ends
 
     def clear(self) -> None:
         """Another message begins."""

@@ -10,6 +10,7 @@ from ai_transport_codecs.wire.json_text import parse_json
 MAX_DEPTH: Final = 128
 """How deeply a value of a message may be nested. JSON text from a channel may nest deeper than Python can walk."""
 
+_NULL_SAYS_SOMETHING: Final = frozenset({"input", "output", "data"})
 _LAST: Final = {"{": "}", "[": "]", '"': '"'}
 _SPACE: Final = " \t\n\r"
 
@@ -30,6 +31,20 @@ def copy_json(value: Any, depth: int = MAX_DEPTH) -> Any:
             raise ValueError(f"a value is nested more than {MAX_DEPTH} levels deep")
         return [copy_json(item, depth - 1) for item in value]
     return value
+
+
+def plain_of(item: Any) -> Any:
+    """An object with ``model_dump`` (pydantic) as the dict that it stands for; anything else as it is.
+
+    Such objects dump what was not set as null, so nulls are left out, except where null may be a value.
+    """
+    dump = getattr(item, "model_dump", None)
+    if not callable(dump):
+        return item
+    dumped: Any = dump(mode="json", by_alias=True)
+    if not isinstance(dumped, Mapping):
+        return item
+    return {key: value for key, value in dumped.items() if value is not None or key in _NULL_SAYS_SOMETHING}
 
 
 def parse_input(text: str) -> Any:

@@ -8,7 +8,7 @@ and refused where leaving it out would change what the message says:
 * ``custom``, ``reasoning-file``, ``steering-message``: as ``data-custom`` and so on, with their other fields as data;
 * ``tool-approval-response``: a no as ``tool-output-denied``; a yes not at all, since the tool's output follows;
 * a finish reason that version 6 does not know: as ``other``;
-* text that goes on when its step ends: ended with the step, and begun anew after it;
+* text that goes on when its step, or its message, ends: ended with it, and begun anew after it;
 * ``reset-step``: refused, for what readers have seen cannot be taken back;
 * any other type: left out, with one warning per type.
 """
@@ -27,11 +27,10 @@ from ai_transport_codecs.wire.json_text import dump_json
 from .chunks import FINISH_REASONS
 from .messages import DATA
 from .open_parts import Chunk, OpenParts
+from .plain import plain_of
 from .tables import OUTPUTS
 
 _log = logging.getLogger("ai_transport_codecs.codecs.vercel")
-
-_NULL_SAYS_SOMETHING: Final = frozenset({"input", "output", "data"})
 
 Chunks: TypeAlias = Iterable[Chunk]
 
@@ -66,6 +65,7 @@ class VercelTranslator:
         self._message_key = ""
         self._message_id: str | None = None
         self._is_over = False
+        self._is_stopped = False
         self._adapted = self._adaptations()
 
     def translate(self, item: Any) -> Chunks:
@@ -75,8 +75,10 @@ class VercelTranslator:
         return self._chunks(_checked(item))
 
     def finish(self) -> Chunks:
-        """The chunks of a last line that has no end."""
-        return self._read(self._events.finish())
+        """The chunks of a last line that has no end, and the ends of text that has none, unless it was broken off."""
+        yield from self._read(self._events.finish())
+        if not self._is_stopped:
+            yield from self._keyed(self._parts.end_all())
 
     def message_key(self, event: Any) -> str:
         """The message that a translated chunk belongs to."""
@@ -97,7 +99,11 @@ class VercelTranslator:
             chunks = (_checked_data(chunk),)
         else:
             chunks = self._skip(type_)
-        return [_LaterChunk(each, self._message_key) for each in chunks] if self._message_key else chunks
+        return self._keyed(chunks) if self._message_key else chunks
+
+    def _keyed(self, chunks: Chunks) -> Chunks:
+        key = self._message_key
+        return [_LaterChunk(each, key) for each in chunks] if key else chunks
 
     def _skip(self, type_: str) -> Chunks:
         if type_ not in self._skipped:
@@ -119,7 +125,7 @@ class VercelTranslator:
             "reasoning-delta": parts.delta,
             "reasoning-start": parts.start,
             "reasoning-end": parts.end,
-            "finish-step": parts.finish_step,
+            "finish-step": parts.end_before,
             "start": self._start,
             "finish": self._finish,
             "abort": self._stop,
@@ -147,18 +153,18 @@ class VercelTranslator:
                 self._parts.clear()
                 self._streamed.clear()
             self._message_id = id_
-        self._is_over = False
+        self._is_over = self._is_stopped = False
         return (chunk,)
 
     def _finish(self, chunk: Chunk) -> Chunks:
         self._is_over = True
         reason = chunk.get("finishReason")
         if isinstance(reason, str) and reason not in FINISH_REASONS:
-            return ({**chunk, "finishReason": "other"},)  # a reader would take it for "stop"
-        return (chunk,)
+            chunk = {**chunk, "finishReason": "other"}  # a reader would take it for "stop"
+        return self._parts.end_before(chunk)
 
     def _stop(self, chunk: Chunk) -> Chunks:
-        self._is_over = True
+        self._is_over = self._is_stopped = True
         return (chunk,)
 
     def _text_end(self, chunk: Chunk) -> Chunks:
@@ -223,17 +229,14 @@ def _refuse_reset(chunk: Chunk) -> Chunks:
 
 
 def _checked(item: Any) -> Chunk:
-    """A chunk as a mapping with a type; of a dumped object, without the nulls that only say "not set"."""
-    dump = getattr(item, "model_dump", None)
-    chunk: Any = dump(mode="json", by_alias=True) if callable(dump) else item
+    """A chunk as a mapping with a type."""
+    chunk = plain_of(item)
     if not isinstance(chunk, Mapping) or not isinstance(chunk.get("type"), str):
         raise UnsupportedEventError(
             f"unable to encode output; codec 'vercel' takes the chunks of an AI SDK UI message stream (mappings with a"
             f" 'type', objects with model_dump, or 'data: ...' lines), not {_described(item)}: turn the stream of"
             " another framework into such chunks first"
         )
-    if chunk is not item:
-        chunk = {key: value for key, value in chunk.items() if value is not None or key in _NULL_SAYS_SOMETHING}
     checked: Chunk = chunk
     return checked
 

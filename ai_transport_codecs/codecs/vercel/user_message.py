@@ -12,7 +12,8 @@ from ai_transport_codecs.wire.headers import Headers
 
 from .messages import DATA
 
-SENT_PARTS: Final = frozenset({"text", "file"})
+SENT_PARTS: Final = {"text": ("text",), "file": ("mediaType", "url")}
+"""The parts that travel besides data, and what they need."""
 _MESSAGE_ID: Final = "messageId"
 
 
