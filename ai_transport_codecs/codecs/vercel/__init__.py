@@ -20,6 +20,7 @@ from .repair import create_policy
 from .tables import INPUTS, OUTPUTS
 from .tool_calls import PendingToolCall, approved_pending_tool_calls, pending_tool_calls, strip_tool_executes
 from .translator import VercelTranslator
+from .turn import ChunkWatch, ui_turn
 
 CODEC: Final[TableCodec[VercelInput, UIMessageChunk, VercelProjection, UIMessage]] = define_codec(
     name="vercel",
@@ -35,6 +36,7 @@ CODEC: Final[TableCodec[VercelInput, UIMessageChunk, VercelProjection, UIMessage
 
 __all__ = [
     "CODEC",
+    "ChunkWatch",
     "ForkOptions",
     "PendingToolCall",
     "ToolResultFork",
@@ -48,4 +50,5 @@ __all__ = [
     "fork_with_result",
     "pending_tool_calls",
     "strip_tool_executes",
+    "ui_turn",
 ]

@@ -35,6 +35,14 @@ _log = logging.getLogger("ai_transport_codecs.codecs.vercel")
 Chunks: TypeAlias = Iterable[Chunk]
 
 
+def event_reader() -> EventReader:
+    """A reader of one UI message stream's lines."""
+    return EventReader(
+        "a UI message stream",
+        "pass the stream as the AI SDK sends it (lines of 'data: {...}'), or chunks as dictionaries",
+    )
+
+
 class _LaterChunk(dict[str, Any]):
     """A chunk of a message that is not the source's first."""
 
@@ -52,10 +60,7 @@ class VercelTranslator:
     """
 
     def __init__(self) -> None:
-        self._events = EventReader(
-            "a UI message stream",
-            "pass the stream as the AI SDK sends it (lines of 'data: {...}'), or chunks as dictionaries",
-        )
+        self._events = event_reader()
         self._parts = OpenParts()
         self._call_ids: dict[str, str] = {}
         """Tool calls by approval id."""
