@@ -27,6 +27,15 @@ class CodecHelpers(NamedTuple):
 
 
 CODEC_HELPERS: Final[Mapping[str, CodecHelpers]] = {
+    "responses": CodecHelpers(
+        "ai_transport_codecs.codecs.openai.responses.model_input",
+        {
+            "toResponsesInput": "model_input",
+            "resolvedCallIds": "resolved_call_ids",
+            "unansweredCalls": "unanswered_calls",
+            "approvedUnexecutedCalls": "approved_unexecuted_calls",
+        },
+    ),
     "uimessage": CodecHelpers(
         "ai_transport_codecs.codecs.vercel",
         {
