@@ -49,6 +49,21 @@ def _parser() -> argparse.ArgumentParser:
 
     codecs = commands.add_parser("codecs", help="list the installed codecs, and whether each one loads")
     codecs.set_defaults(run=_codecs)
+
+    check = commands.add_parser(
+        "check",
+        help="hold a codec to the laws that every codec keeps",
+        description="Hold a codec to the laws of the conformance kit and print what came of each. Streams to try it on"
+        " are made from the codec's tables; give your own with --samples. Imports and runs the code that TARGET names.",
+    )
+    check.add_argument("target", metavar="TARGET", help="an installed codec's name, or package.module:CODEC")
+    check.add_argument(
+        "--samples",
+        metavar="package.module:NAME",
+        help="streams of the framework: a mapping of names to lists of items, or a CodecConformance class",
+    )
+    check.add_argument("--json", action="store_true", help="print one JSON object, and nothing else")
+    check.set_defaults(run=_check)
     return parser
 
 
@@ -67,6 +82,12 @@ def _demo(options: argparse.Namespace) -> int:
         return _MISSING
     demo = DemoOptions(fast=options.fast, seed=options.seed, real=real_provider(os.environ))
     return run_demo(demo, wants_json=options.json)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from .check import run_check  # the kit
+
+    return run_check(options.target, samples=options.samples, wants_json=options.json)
 
 
 def _codecs(_: argparse.Namespace) -> int:

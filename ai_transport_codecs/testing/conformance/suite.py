@@ -1,0 +1,173 @@
+"""``CodecConformance``: the laws as tests to inherit."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Final, TypeVar
+
+import pytest
+
+from .generating import generate
+from .laws import LAWS, Law
+from .subject import AnyCodec, Sample, Subject, reload_message
+from .violation import LawViolation, NotApplicable
+
+FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
+
+_REASON = "__deviates__"
+_MARKS_WITH_REASON = frozenset({"skip", "xfail"})
+
+
+def deviates(reason: str) -> Callable[[FunctionT], FunctionT]:
+    """Say why a test of :class:`CodecConformance` is overridden; without it, the overridden law fails."""
+    if not reason.strip():
+        raise ValueError("deviates() needs the reason why the codec need not keep this law")
+
+    def mark(function: FunctionT) -> FunctionT:
+        setattr(function, _REASON, reason)
+        return function
+
+    return mark
+
+
+class CodecConformance:
+    """Inherit, name the codec and its sample streams, and run pytest: each law is a test.
+
+    ::
+
+        from ai_transport_codecs.testing import CodecConformance
+
+        class TestAcme(CodecConformance):
+            codec = CODEC
+            samples = {"a greeting": [Chunk("Hel"), Chunk("lo")]}
+            inputs = ["Where to?"]
+
+    Everything below may be an attribute or a property. A law that your codec has reason not to keep is overridden under
+    its own name, with :func:`deviates` (or a ``pytest.mark.xfail`` or ``skip`` that has a ``reason``); an override
+    without a reason fails.
+    """
+
+    codec: AnyCodec
+    """The codec under test."""
+
+    samples: Mapping[str, Sequence[Any]]
+    """Streams of the framework, by a name of yours: the items in the order in which a source gives them.
+
+    Each law is tried at every point of each sample, so a few dozen items are better than thousands.
+    """
+
+    expected: Mapping[str, Sequence[Any]] = {}
+    """The messages that readers end with, for the samples of which they are known: the framework's own result."""
+
+    inputs: Sequence[Any] = ()
+    """What users send: values that ``to_input`` takes, one of each kind."""
+
+    event_types: Mapping[str, Any] | Sequence[str] = ()
+    """Every event type of the framework, read off the framework; as a mapping, each with an item of that type."""
+
+    refused_types: Sequence[str] = ()
+    """Those of ``event_types`` that the codec refuses by an error, on purpose."""
+
+    writes_streams: bool = True
+    """Whether a sample writes a message that grows."""
+
+    takes_inputs: bool = True
+    """Whether users can send anything, of which ``inputs`` has samples."""
+
+    takes_tool_inputs: bool = False
+    """Whether the codec has the three factories for answers to tool calls."""
+
+    projections_can_be_stored: bool = True
+    """Whether a projection can be pickled."""
+
+    messages_at_once: bool = True
+    """Whether messages of one run may be streamed side by side: nothing in one refers to another."""
+
+    adds_generated_samples: bool = True
+    """Whether streams made from the codec's tables are tried as well, so that every row is."""
+
+    def reload_message(self, message: Any) -> Any:
+        """The message dumped to JSON and loaded again by its framework; override it for what is not plain data."""
+        return reload_message(message)
+
+    def subject(self) -> Subject:
+        """What the laws are held against."""
+        types = self.event_types
+        given = [Sample(name, list(items), self.expected.get(name)) for name, items in self.samples.items()]
+        unknown = sorted(set(self.expected) - set(self.samples))
+        if unknown:
+            raise LawViolation(f"'expected' names samples that there are none of: {', '.join(unknown)}")
+        made = generate(self.codec) if self.adds_generated_samples else None
+        return Subject(
+            self.codec,
+            [*given, *(made.samples if made else ())],
+            inputs=list(self.inputs),
+            event_types=types if isinstance(types, Mapping) else {type_: {"type": type_} for type_ in types},
+            refused_types=self.refused_types,
+            writes_streams=self.writes_streams,
+            takes_inputs=self.takes_inputs,
+            takes_tool_inputs=self.takes_tool_inputs,
+            pickles=self.projections_can_be_stored,
+            mixes_messages=self.messages_at_once,
+            reload=self.reload_message,
+        )
+
+    _kit_tests: ClassVar[dict[str, Callable[..., None]]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name, own in CodecConformance._kit_tests.items():
+            found = inspect.getattr_static(cls, name, None)
+            if found is not own and not _has_reason(found):
+                setattr(cls, name, _refusal(cls, name))
+
+
+_subjects: Final[dict[type, Subject]] = {}
+"""One subject for all the laws of a class; they do not change it."""
+
+
+def _test_of(law: Law) -> Callable[[CodecConformance], None]:
+    def test(self: CodecConformance) -> None:
+        __tracebackhide__ = True
+        try:
+            if type(self) not in _subjects:
+                _subjects[type(self)] = self.subject()
+            law.check(_subjects[type(self)])
+        except NotApplicable as reason:
+            pytest.skip(str(reason))
+        except LawViolation as violation:
+            pytest.fail(f"{law.promise}\n\n{violation}", pytrace=False)
+
+    test.__name__ = f"test_{law.name}"
+    test.__qualname__ = f"CodecConformance.{test.__name__}"
+    test.__doc__ = law.promise
+    return test
+
+
+def _refusal(cls: type, name: str) -> Callable[[Any], None]:
+    def test(self: Any) -> None:
+        __tracebackhide__ = True
+        pytest.fail(
+            f"{cls.__name__} overrides {name} without saying why: decorate the override with @deviates('...'), or with"
+            " pytest.mark.xfail(reason='...'), so that whoever relies on this codec knows which law it does not keep",
+            pytrace=False,
+        )
+
+    test.__name__ = name
+    test.__doc__ = LAWS[name.removeprefix("test_")].promise
+    setattr(test, _REASON, "fails, until it has a reason")
+    return test
+
+
+def _has_reason(function: Any) -> bool:
+    if getattr(function, _REASON, ""):
+        return True
+    marks = getattr(function, "pytestmark", [])
+    return any(mark.name in _MARKS_WITH_REASON and str(mark.kwargs.get("reason", "")).strip() for mark in marks)
+
+
+for _law in LAWS.values():
+    _test = _test_of(_law)
+    CodecConformance._kit_tests[_test.__name__] = _test  # noqa: SLF001 - our own class
+    setattr(CodecConformance, _test.__name__, _test)
