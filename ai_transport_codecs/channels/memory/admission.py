@@ -66,7 +66,7 @@ def _admitted_draft(draft: Draft, client_id: str | None) -> Draft:
     _check_text(draft.id, "id", "publish")
     data = _admitted_data(draft.data, "publish")
     extras = _admitted_extras(draft.extras, "publish")
-    return Draft(draft.name, data, extras, draft.id or None, draft.client_id or client_id)
+    return Draft(draft.name, data, extras, draft.id or None, draft.client_id or client_id, draft.encoding)
 
 
 def _admitted_data(data: Any, doing: str) -> Any:

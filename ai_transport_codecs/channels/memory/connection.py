@@ -14,7 +14,8 @@ from .capability import Capability, Grant
 from .courier import Ack, AckLine, Courier
 from .hosted import HostedChannel
 from .records import Draft, Entry, Mutation, Publisher
-from .rollup import AppendRollup
+from .rollup import AppendRollup, Held
+from .window import RollupWindow
 
 
 class Connection:
@@ -46,7 +47,7 @@ class Connection:
         self._window = window
         self._acks = AckLine(self.courier, wakes_first=not echo_before_ack)
         self._operations = 0
-        self._windows: dict[str, _Window] = {}
+        self._windows: dict[str, RollupWindow[Ack]] = {}
 
     def check_usable(self, doing: str) -> None:
         """Raises ChannelError 80017 once the connection is closed, 80003 while it is cut."""
@@ -139,11 +140,12 @@ class Connection:
 
     # -- held appends --------------------------------------------------------------------------------------------------
 
-    def _window_of(self, hosted: HostedChannel) -> _Window:
+    def _window_of(self, hosted: HostedChannel) -> RollupWindow[Ack]:
         window = self._windows.get(hosted.name)
         if window is None:
             rollup: AppendRollup[Ack] = AppendRollup(self._window, hosted.rules.max_message_size)
-            window = self._windows[hosted.name] = _Window(rollup, lambda appends: self._append(hosted, appends))
+            window = RollupWindow(rollup, lambda held: self._append(hosted, held), asyncio.get_running_loop)
+            self._windows[hosted.name] = window
         return window
 
     def _release(self, hosted: HostedChannel) -> None:
@@ -155,8 +157,8 @@ class Connection:
         for window in self._windows.values():
             window.release()
 
-    def _append(self, hosted: HostedChannel, appends: _Appends) -> None:
-        mutation, acks = appends
+    def _append(self, hosted: HostedChannel, held: Held[Ack]) -> None:
+        mutation, acks = held
         try:
             entry = hosted.mutate(names.APPEND, mutation, self._publisher())
         except AITransportError as error:
@@ -165,46 +167,3 @@ class Connection:
             return
         *swallowed, newest = acks
         self._commit(hosted, entry, [*((ack, None) for ack in swallowed), (newest, entry.position)])
-
-
-_Appends = tuple[Mutation, tuple[Ack, ...]]
-
-
-class _Window:
-    """The rollup of one channel, with the timer that ends its window."""
-
-    __slots__ = ("_append", "_rollup", "_timer")
-
-    def __init__(self, rollup: AppendRollup[Ack], append: Callable[[_Appends], None]) -> None:
-        self._rollup = rollup
-        self._append = append
-        self._timer: asyncio.TimerHandle | None = None
-
-    def offer(self, mutation: Mutation, ack: Ack) -> None:
-        loop = asyncio.get_running_loop()
-        now = loop.time()
-        if self._rollup.holds(mutation, ack, now):
-            deadline = self._rollup.deadline
-            if self._timer is None and deadline is not None:
-                self._timer = loop.call_at(deadline, self._expire)
-            return
-        self.release()
-        self._append((mutation, (ack,)))
-        self._rollup.went_out(mutation.serial, now)
-
-    def release(self) -> str | None:
-        """Let out what is held; the serial of its message."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        held = self._rollup.take()
-        if held is None:
-            return None
-        self._append((held.mutation, held.tickets))
-        return held.mutation.serial
-
-    def _expire(self) -> None:
-        self._timer = None
-        serial = self.release()
-        if serial is not None:
-            self._rollup.went_out(serial, asyncio.get_running_loop().time())

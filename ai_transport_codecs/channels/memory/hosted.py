@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Protocol
 
 from ai_transport_codecs.channels.protocol import PresenceEvent
@@ -15,7 +16,7 @@ from .attach_params import Rewind
 from .capability import Grant
 from .log import ChannelLog, Published
 from .presence_set import PresenceSet
-from .records import Draft, Entry, Mutation, Publisher, Record
+from .records import Draft, Entry, Member, Mutation, Publisher, Record
 from .serials import SerialClock
 
 _VERBS: Final = {names.APPEND: "append", names.UPDATE: "update", names.DELETE: "delete"}
@@ -41,10 +42,18 @@ class ChannelRules:
 class HostedChannel:
     """The channel ``name``. Operations take effect at once; who calls them tells the attached, with ``announce``."""
 
-    def __init__(self, name: str, clock: SerialClock, rules: ChannelRules) -> None:
+    def __init__(
+        self, name: str, clock: SerialClock, rules: ChannelRules, journal: Callable[[str, Entry], None] | None = None
+    ) -> None:
         self.name = name
         self.rules = rules
-        self.log = ChannelLog(name, clock, retained=rules.retained, id_window=rules.id_window)
+        self.log = ChannelLog(
+            name,
+            clock,
+            retained=rules.retained,
+            id_window=rules.id_window,
+            journal=None if journal is None else partial(journal, name),
+        )
         self.presence = PresenceSet()
         self._clock = clock
         self._sinks: dict[str, Sink] = {}
@@ -82,7 +91,7 @@ class HostedChannel:
 
     def announce(self, entry: Entry) -> None:
         """Tell everybody attached."""
-        for sink in self._sinks.values():
+        for sink in tuple(self._sinks.values()):
             sink.take_entry(entry)
 
     # -- who is attached -----------------------------------------------------------------------------------------------
@@ -91,27 +100,36 @@ class HostedChannel:
         """Tell ``sink`` everything from now on."""
         self._sinks[connection_id] = sink
 
+    def mute(self, connection_id: str) -> None:
+        """Tell that connection nothing more; its members stay."""
+        self._sinks.pop(connection_id, None)
+
     def detach(self, connection_id: str) -> None:
         """Tell that connection nothing more; its members leave."""
-        self._sinks.pop(connection_id, None)
-        for event in self.presence.remove_connection(connection_id):
-            self._announce_presence(event)
+        self.mute(connection_id)
+        for gone in self.presence.of_connection(connection_id):
+            # An id that does not begin with the connection's says that the channel decided it (Ably protocol 8).
+            leaving = Member(gone.client_id, connection_id, None, f"left:{connection_id}:0:0", self._clock.now())
+            self._tell_presence(self.presence.remove(leaving))
 
     # -- presence ------------------------------------------------------------------------------------------------------
 
-    def put_member(self, publisher: Publisher, data: Any, grant: Grant) -> None:
-        """Enter or update presence, and tell everybody. Raises ChannelError 91000, 40160, 40013 or 40009."""
+    def member(
+        self, publisher: Publisher, data: Any, grant: Grant, *, id: str | None = None, encoding: str | None = None
+    ) -> Member:
+        """Whom :meth:`put_member` and :meth:`remove_member` take. Raises ChannelError 91000, 40160, 40013 or 40009."""
         client_id = self._member_id(publisher, grant)
         own = admitted_presence_data(data, self.rules.max_message_size)
-        self._announce_presence(self.presence.put(publisher.connection_id, client_id, own))
+        id = id or f"{publisher.connection_id}:{publisher.operation}:0"
+        return Member(client_id, publisher.connection_id, own, id, self._clock.now(), encoding)
 
-    def remove_member(self, publisher: Publisher, data: Any, grant: Grant) -> None:
-        """Leave presence, and tell everybody. Raises as :meth:`put_member`."""
-        client_id = self._member_id(publisher, grant)
-        own = admitted_presence_data(data, self.rules.max_message_size)
-        event = self.presence.remove(publisher.connection_id, client_id, own)
-        if event is not None:
-            self._announce_presence(event)
+    def put_member(self, member: Member) -> None:
+        """Enter or update presence, and tell everybody."""
+        self._tell_presence(self.presence.put(member))
+
+    def remove_member(self, member: Member) -> None:
+        """Leave presence, and tell everybody."""
+        self._tell_presence(self.presence.remove(member))
 
     def _member_id(self, publisher: Publisher, grant: Grant) -> str:
         if publisher.client_id is None or publisher.client_id == "*":
@@ -119,8 +137,10 @@ class HostedChannel:
         self._check_grant(grant, "enter presence", "presence")
         return publisher.client_id
 
-    def _announce_presence(self, event: PresenceEvent) -> None:
-        for sink in self._sinks.values():
+    def _tell_presence(self, event: PresenceEvent | None) -> None:
+        if event is None:
+            return
+        for sink in tuple(self._sinks.values()):
             sink.take_presence(event)
 
     def _check_grant(self, grant: Grant, doing: str, operation: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -13,6 +13,7 @@ from .capability import Capability
 from .client import MemoryClient
 from .connection import Connection
 from .hosted import ChannelRules, HostedChannel
+from .records import Entry
 from .serials import SerialClock
 
 MAX_ROLLUP_WINDOW: Final = 0.5
@@ -31,6 +32,9 @@ class MemoryHub:
     For every client, unless it says otherwise: ``latency``, the seconds that deliveries and acknowledgements take;
     ``append_rollup_window``, the seconds for which appends are held to be merged (Ably: 0.04; at most 0.5).
 
+    ``journal`` is told the name of the channel and the entry for everything that a channel takes in; :meth:`restore`
+    builds the channels of another hub anew from what it was told.
+
     A publisher's own message arrives before the acknowledgement, or with ``echo_before_ack=False`` after the publisher
     was told. Real engines promise neither.
     """
@@ -47,6 +51,7 @@ class MemoryHub:
         latency: float = 0.0,
         append_rollup_window: float = 0.0,
         echo_before_ack: bool = True,
+        journal: Callable[[str, Entry], None] | None = None,
     ) -> None:
         self._clock = SerialClock(lambda: int(clock() * 1000), site)
         self._immutable = frozenset(immutable_namespaces)
@@ -56,6 +61,7 @@ class MemoryHub:
         self._latency = _checked("latency", latency)
         self._window = _checked("append_rollup_window", append_rollup_window, MAX_ROLLUP_WINDOW)
         self._echo_before_ack = echo_before_ack
+        self._journal = journal
         self._channels: dict[str, HostedChannel] = {}
         self._connections = 0
 
@@ -91,8 +97,20 @@ class MemoryHub:
         if channel is None:
             is_immutable = bool({"*", name.partition(":")[0]} & self._immutable)
             rules = replace(self._rules, mutable=not is_immutable)
-            channel = self._channels[name] = HostedChannel(name, self._clock, rules)
+            channel = self._channels[name] = HostedChannel(name, self._clock, rules, self._journal)
         return channel
+
+    def find(self, name: str) -> HostedChannel | None:
+        """The channel of that name, if anybody ever asked :meth:`hosted` for it."""
+        return self._channels.get(name)
+
+    def restore(self, entries: Iterable[tuple[str, Entry]]) -> None:
+        """Take in what a journal was told, in that order; serials go on after it.
+
+        Raises ValueError or KeyError for what no journal was told.
+        """
+        for name, entry in entries:
+            self.hosted(name).log.restore((entry,))
 
     def next_connection_id(self) -> str:
         """An id that no other connection of this hub has or had."""

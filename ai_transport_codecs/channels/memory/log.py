@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from ai_transport_codecs.wire import names
@@ -31,9 +31,13 @@ class Published(NamedTuple):
 
 
 class Stored:
-    """One message of the log: its creation as it was, and what it says now."""
+    """One message of the log: its creation as it was, what it says now, and what it said in between.
 
-    __slots__ = ("action", "contents", "created", "extras", "name", "version")
+    ``versions`` are its creation and every update and delete, in full and in their order; appends are not among them
+    (Ably protocol 6.3).
+    """
+
+    __slots__ = ("action", "contents", "created", "encoding", "extras", "name", "version", "versions")
 
     def __init__(self, created: Record) -> None:
         self.created = created
@@ -41,7 +45,9 @@ class Stored:
         self.name = created.name
         self.extras = created.extras
         self.contents = Contents(created.data)
+        self.encoding = created.encoding
         self.version = created.version
+        self.versions = [created]
 
     def latest(self) -> Record:
         """The message in its latest version, in full."""
@@ -51,14 +57,18 @@ class Stored:
             data=self.contents.snapshot().data(),
             extras=self.extras,
             version=self.version,
+            encoding=self.encoding,
         )
 
-    def change(self, action: str, version: Version, name: str | None, data: Any, extras: Any) -> Record:
+    def change(self, action: str, version: Version, mutation: Mutation) -> Record:
         """Do an append, update or delete; the record of it. An update says in full what it leaves as it was."""
+        _, data, extras, name, *_ = mutation
         self.version = version
         self.name = name or self.name
         if extras is not ABSENT:
             self.extras = extras
+        if data is not ABSENT:
+            self.encoding = mutation.encoding
         created, whole = self.created, None
         if action == names.APPEND:
             self.action = names.UPDATE
@@ -70,7 +80,7 @@ class Stored:
                 data = self.contents.snapshot().data()
             self.contents = Contents(data)
             name = self.name
-        return Record(
+        record = Record(
             action,
             created.serial,
             version,
@@ -82,18 +92,36 @@ class Stored:
             created.connection_id,
             created.id,
             whole,
+            self.encoding,
         )
+        if whole is None:
+            self.versions.append(record)
+        return record
+
+
+def _nowhere(entry: Entry) -> None:
+    """The journal of a log that is kept in memory only."""
 
 
 class ChannelLog:
     """The log of the channel ``name``.
 
     ``retained`` is how many of the newest entries can be replayed to somebody who missed them; messages are kept
-    without end. ``id_window`` is how long, in ms, a repeated message id is recognised.
+    without end. ``id_window`` is how long, in ms, a repeated message id is recognised. ``journal`` is told every entry
+    that :meth:`restore` needs to build the log anew, once it is in the log.
     """
 
-    def __init__(self, name: str, clock: SerialClock, *, retained: int = 10_000, id_window: int = 120_000) -> None:
+    def __init__(
+        self,
+        name: str,
+        clock: SerialClock,
+        *,
+        retained: int = 10_000,
+        id_window: int = 120_000,
+        journal: Callable[[Entry], None] | None = None,
+    ) -> None:
         self.name = name
+        self._journal = journal or _nowhere
         self._clock = clock
         self._messages: dict[str, Stored] = {}
         self._order: list[str] = []
@@ -117,7 +145,7 @@ class ChannelLog:
         for draft, record in zip(drafts, records, strict=True):
             if draft.id:
                 self._ids.remember(draft.id, record)
-        self._create(entry)
+        self._journal(self._create(entry))
         return Published([record.serial for record in records], entry)
 
     def mutate(self, action: str, mutation: Mutation, publisher: Publisher) -> Entry:
@@ -128,42 +156,50 @@ class ChannelLog:
         stored = self.check(action, mutation)
         stamp = self._clock.next()
         version = Version(stamp.serial(), stamp.timestamp, publisher.client_id, mutation.description, mutation.metadata)
-        record = stored.change(action, version, mutation.name, mutation.data, mutation.extras)
-        return self._take(Entry(version.serial, publisher.connection_id, (record,)))
+        record = stored.change(action, version, mutation)
+        entry = self._take(Entry(version.serial, publisher.connection_id, (record,)))
+        self._journal(entry)
+        return entry
 
     def check(self, action: str, mutation: Mutation) -> Stored:
         """The message that ``mutation`` is about, when it can be done; raises as :meth:`mutate`."""
         stored = self._messages.get(mutation.serial)
         if stored is None:
             raise refusals.unknown_message(_DOING[action], self.name, mutation.serial)
-        if action == names.APPEND and not stored.contents.takes(mutation.data):
-            there = type(stored.contents.snapshot().data()).__name__
-            raise refusals.cannot_concatenate(there, type(mutation.data).__name__)
+        if action == names.APPEND:
+            _check_append(stored, mutation)
         return stored
 
     def restore(self, entries: Iterable[Entry]) -> None:
-        """Take in the entries of an earlier life of this log, in their order; the clock goes on after them."""
+        """Take in the entries that a journal was told, in their order; the clock goes on after them.
+
+        Raises ValueError or KeyError for what no journal was told.
+        """
         for entry in entries:
             self._clock.advance(entry.position)
-            first = entry.records[0]
-            if first.action == names.CREATE:
+            first = entry.records[0] if entry.records else None
+            if first is None or first.action == names.CREATE:
                 for record in entry.records:
                     if record.id is not None:
                         self._ids.remember(record.id, record)
                 self._create(entry)
             else:
                 stored = self._messages[first.serial]
-                record = stored.change(first.action, first.version, first.name, first.data, first.extras)
+                record = stored.change(first.action, first.version, _mutation_of(first))
                 self._take(entry._replace(records=(record,)))
 
-    def _create(self, entry: Entry) -> None:
+    def _create(self, entry: Entry) -> Entry:
+        """Take in what a publish created; the entry without what is kept nowhere."""
         kept = tuple(record for record in entry.records if not is_ephemeral(record))
         for record in kept:
             self._messages[record.serial] = Stored(record)
             self._order.append(record.serial)
+        if len(kept) != len(entry.records):
+            entry = entry._replace(records=kept)
         if kept:
-            self._take(entry if len(kept) == len(entry.records) else entry._replace(records=kept))
+            self._take(entry)
         self.position = entry.position
+        return entry
 
     def _take(self, entry: Entry) -> Entry:
         self.position = entry.position
@@ -178,6 +214,11 @@ class ChannelLog:
         """The message of that serial in its latest version, or None."""
         stored = self._messages.get(serial)
         return None if stored is None else stored.latest()
+
+    def versions(self, serial: str) -> list[Record] | None:
+        """What the message of that serial was created as, updated and deleted to; None when there is none."""
+        stored = self._messages.get(serial)
+        return None if stored is None else list(stored.versions)
 
     def since(self, position: str) -> list[Entry] | None:
         """What happened after ``position``, oldest first; None when not all of it is held.
@@ -243,4 +284,22 @@ def _created(draft: Draft, index: int, stamp: Stamp, publisher: Publisher) -> Re
         draft.client_id,
         publisher.connection_id,
         draft.id or f"{publisher.connection_id}:{publisher.operation}:{index}",
+        encoding=draft.encoding,
     )
+
+
+def _mutation_of(record: Record) -> Mutation:
+    """The operation that left a message like this."""
+    return Mutation(record.serial, record.data, record.extras, record.name, encoding=record.encoding)
+
+
+def _check_append(stored: Stored, mutation: Mutation) -> None:
+    there = stored.contents
+    if not there.takes(mutation.data):
+        raise refusals.cannot_concatenate(type(there.snapshot().data()).__name__, type(mutation.data).__name__)
+    if mutation.data is not ABSENT and not there.is_empty and mutation.encoding != stored.encoding:
+        raise refusals.cannot_concatenate(_encoded(stored.encoding), _encoded(mutation.encoding))
+
+
+def _encoded(encoding: str | None) -> str:
+    return f"data encoded as {encoding!r}" if encoding else "data without an encoding"

@@ -15,7 +15,7 @@ from .hosted import HostedChannel
 from .json_values import copied
 from .listeners import Listeners
 from .presence_set import PresenceSet
-from .records import Publisher
+from .records import Member, Publisher
 
 _ATTACHING: Final = frozenset({ChannelState.ATTACHING, ChannelState.ATTACHED})
 
@@ -60,7 +60,7 @@ class MemoryPresence:
         self._own = ABSENT
         if self._channel.state in _ATTACHING:
             await self._connection.perform(
-                self._hosted, lambda publisher: self._hosted.remove_member(publisher, data, self._channel.grant)
+                self._hosted, lambda publisher: self._hosted.remove_member(self._member(publisher, data))
             )
 
     async def get(self) -> list[PresenceMember]:
@@ -82,10 +82,13 @@ class MemoryPresence:
             raise refusals.not_in_modes(doing, self._hosted.name, "PRESENCE", self._channel.modes)
 
         def put(publisher: Publisher) -> None:
-            self._hosted.put_member(publisher, data, self._channel.grant)
+            self._hosted.put_member(self._member(publisher, data))
             self._own = copied(data)
 
         await self._connection.perform(self._hosted, put)
+
+    def _member(self, publisher: Publisher, data: Any) -> Member:
+        return self._hosted.member(publisher, data, self._channel.grant)
 
     def _check(self, doing: str) -> None:
         self._connection.check_usable(doing)
@@ -100,7 +103,7 @@ class MemoryPresence:
             self._tell(event)
         if self._own is not ABSENT:
             publisher = Publisher(self._connection.id, self._connection.client_id, 0)
-            self._hosted.put_member(publisher, self._own, self._channel.grant)
+            self._hosted.put_member(self._member(publisher, self._own))
 
     def take(self, event: PresenceEvent) -> None:
         """Somebody entered, changed or left."""

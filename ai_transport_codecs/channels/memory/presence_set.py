@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from dataclasses import replace
+from typing import Final
 
 from ai_transport_codecs.channels.protocol import PresenceEvent, PresenceMember
 from ai_transport_codecs.wire.absent import ABSENT
@@ -23,26 +24,29 @@ class PresenceSet:
     def members(self) -> list[PresenceMember]:
         return list(self._members.values())
 
-    def put(self, connection_id: str, client_id: str, data: Any) -> PresenceEvent:
+    def get(self, connection_id: str, client_id: str) -> PresenceMember | None:
+        """The member of that identity on that connection, or None."""
+        return self._members.get((connection_id, client_id))
+
+    def put(self, member: PresenceMember) -> PresenceEvent:
         """Enter, or change the data of who is there already; the event to tell."""
-        member = PresenceMember(client_id, connection_id, data)
-        is_there = (connection_id, client_id) in self._members
-        self._members[connection_id, client_id] = member
+        key = (member.connection_id, member.client_id)
+        is_there = key in self._members
+        self._members[key] = member
         return PresenceEvent(UPDATE if is_there else ENTER, member)
 
-    def remove(self, connection_id: str, client_id: str, data: Any = None) -> PresenceEvent | None:
-        """Leave, with the given data if any; the event to tell, or None when it was not there."""
-        member = self._members.pop((connection_id, client_id), None)
+    def remove(self, leaving: PresenceMember) -> PresenceEvent | None:
+        """Leave, with the data of ``leaving`` if any; the event to tell, or None when it was not there."""
+        member = self._members.pop((leaving.connection_id, leaving.client_id), None)
         if member is None:
             return None
-        if data is not None and data is not ABSENT:
-            member = PresenceMember(client_id, connection_id, data)
-        return PresenceEvent(LEAVE, member)
+        if leaving.data is None or leaving.data is ABSENT:
+            leaving = replace(leaving, data=member.data)
+        return PresenceEvent(LEAVE, leaving)
 
-    def remove_connection(self, connection_id: str) -> list[PresenceEvent]:
-        """Everybody of a connection that is gone leaves; the events to tell."""
-        gone = [member for member in self._members.values() if member.connection_id == connection_id]
-        return [event for member in gone if (event := self.remove(connection_id, member.client_id)) is not None]
+    def of_connection(self, connection_id: str) -> list[PresenceMember]:
+        """Everybody who is there on that connection."""
+        return [member for member in self._members.values() if member.connection_id == connection_id]
 
     def follow(self, event: PresenceEvent) -> None:
         """Do what another set told."""

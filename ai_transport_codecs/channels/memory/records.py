@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from ai_transport_codecs.channels.protocol import PresenceMember
 from ai_transport_codecs.wire import names
 from ai_transport_codecs.wire.absent import ABSENT
 from ai_transport_codecs.wire.messages import InboundMessage
@@ -22,13 +24,18 @@ class Publisher(NamedTuple):
 
 
 class Draft(NamedTuple):
-    """A message to publish. ``client_id`` only where the connection may speak for others, else the publisher's."""
+    """A message to publish. ``client_id`` only where the connection may speak for others, else the publisher's.
+
+    ``encoding`` says what the data has been through that the channel cannot undo, such as encryption; here and below it
+    is carried along.
+    """
 
     name: str | None
     data: Any
     extras: Any = None
     id: str | None = None
     client_id: str | None = None
+    encoding: str | None = None
 
 
 class Mutation(NamedTuple):
@@ -40,6 +47,7 @@ class Mutation(NamedTuple):
     name: str | None = None
     description: str | None = None
     metadata: Mapping[str, str] | None = None
+    encoding: str | None = None
 
 
 class Version(NamedTuple):
@@ -77,6 +85,7 @@ class Record(NamedTuple):
     connection_id: str
     id: str | None
     whole: Whole | None = None
+    encoding: str | None = None
 
     def in_full(self) -> Record:
         """The record with the full message: an append becomes an update (Ably protocol 6.3)."""
@@ -105,9 +114,18 @@ class Entry(NamedTuple):
     """One step of the log: what one operation of one connection put on the channel, delivered as a unit.
 
     ``position`` is the channel serial of the step: the highest serial or version in it. Several records only come from
-    an atomic publish.
+    an atomic publish; none are left of a publish that was ephemeral, when it is told to who keeps the log.
     """
 
     position: str
     connection_id: str
     records: tuple[Record, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Member(PresenceMember):
+    """A member with what a wire tells besides: the id and time, in ms, of what it last did, and its data's encoding."""
+
+    id: str = field(default="", compare=False)
+    timestamp: int = field(default=0, compare=False)
+    encoding: str | None = None

@@ -35,6 +35,7 @@ class AppendRollup(Generic[TicketT]):
         self._deadline = 0.0
         self._held: list[tuple[Mutation, TicketT]] = []
         self._size = 0
+        self._kind: tuple[type, str | None] | None = None
 
     @property
     def deadline(self) -> float | None:
@@ -46,7 +47,9 @@ class AppendRollup(Generic[TicketT]):
         if not self._fits(mutation, now):
             return False
         self._held.append((mutation, ticket))
-        self._size += _size(mutation)
+        if mutation.data is not ABSENT:
+            self._kind = _kind(mutation)
+            self._size += _size(mutation)
         return True
 
     def went_out(self, serial: str, now: float) -> None:
@@ -59,18 +62,23 @@ class AppendRollup(Generic[TicketT]):
         self._serial = None
         if not self._held:
             return None
-        held, self._held, self._size = self._held, [], 0
+        held, self._held, self._size, self._kind = self._held, [], 0, None
         return Held(_merged([mutation for mutation, _ in held]), tuple(ticket for _, ticket in held))
 
     def _fits(self, mutation: Mutation, now: float) -> bool:
         if mutation.serial != self._serial or now >= self._deadline or _size(mutation) + self._size > self._limit:
             return False
-        kinds = {type(held.data) for held, _ in self._held if held.data is not ABSENT}
-        return _is_joinable(mutation) and (mutation.data is ABSENT or kinds <= {type(mutation.data)})
+        if mutation.data is ABSENT:
+            return True
+        return _is_joinable(mutation) and (self._kind is None or self._kind == _kind(mutation))
 
 
 def _is_joinable(mutation: Mutation) -> bool:
-    return mutation.data is ABSENT or isinstance(mutation.data, str | bytes)
+    return isinstance(mutation.data, str | bytes)
+
+
+def _kind(mutation: Mutation) -> tuple[type, str | None]:
+    return type(mutation.data), mutation.encoding
 
 
 def _size(mutation: Mutation) -> int:
@@ -79,8 +87,13 @@ def _size(mutation: Mutation) -> int:
 
 def _merged(appends: list[Mutation]) -> Mutation:
     newest = appends[-1]
-    parts = [append.data for append in appends if append.data is not ABSENT]
-    data = type(parts[0])().join(parts) if parts else ABSENT
+    with_data = [append for append in appends if append.data is not ABSENT]
+    data = type(with_data[0].data)().join([append.data for append in with_data]) if with_data else ABSENT
     given = [append.extras for append in appends if append.extras is not ABSENT]
     called = [append.name for append in appends if append.name is not None]
-    return newest._replace(data=data, extras=given[-1] if given else ABSENT, name=called[-1] if called else None)
+    return newest._replace(
+        data=data,
+        extras=given[-1] if given else ABSENT,
+        name=called[-1] if called else None,
+        encoding=with_data[-1].encoding if with_data else None,
+    )

@@ -75,6 +75,11 @@ class SerialClock:
         self._ms, self._seq = max((self._ms, self._seq), (int(match["ms"]), int(match["seq"])))
 
 
+def is_serial(text: str) -> bool:
+    """Whether ``text`` is written as serials are."""
+    return _SERIAL.fullmatch(text) is not None
+
+
 def first_serial_of(ms: int) -> str:
     """A string that sorts before every serial of that millisecond, and after those of earlier ones."""
     return f"{max(0, min(ms, _LAST_MS)):014d}"
