@@ -17,12 +17,14 @@ from .projection import ResponsesProjection
 from .reducer import ResponsesReducer
 from .repair import create_policy
 from .tables import INPUTS, OUTPUTS
+from .translator import ResponsesTranslator
 
 CODEC: Final[TableCodec[ResponsesInput, Event, ResponsesProjection, ResponsesMessage]] = define_codec(
     name="openai-responses",
     outputs=OUTPUTS,
     inputs=INPUTS,
     reducer=ResponsesReducer(),
+    translator=ResponsesTranslator,
     lifecycle=create_policy,
     adapter_tag="openai-responses",
     to_input=parse_input,

@@ -25,15 +25,11 @@ from .kinds import (
     SUMMARY_PART_ADDED,
 )
 from .projection import ResponsesProjection
-from .state import FIELD_OF, SUMMARY_TEXT, GrowingText, ItemState, MessageState
+from .state import FIELD_OF, SUMMARY_TEXT, GrowingText, ItemState
 
 Fold: TypeAlias = Callable[[ResponsesProjection, str, Event], None]
 
 _OWNER: Final[Mapping[str, str]] = {"output_text": MESSAGE, "refusal": MESSAGE, "reasoning_text": REASONING}
-
-
-def _message(projection: ResponsesProjection, message_id: str) -> MessageState | None:
-    return projection.states.get(message_id)
 
 
 def _item(projection: ResponsesProjection, message_id: str, item_id: Any, type_: str) -> ItemState | None:
@@ -64,7 +60,7 @@ def _item_done(projection: ResponsesProjection, message_id: str, event: Event) -
     if not isinstance(done, Mapping):
         return
     type_, id_ = done.get("type"), done.get("id")
-    if not isinstance(type_, str) or type_ not in REFERENCE_ITEMS:
+    if not isinstance(type_, str) or type_ not in REFERENCE_ITEMS or not isinstance(id_, str):
         return
     state = _item(projection, message_id, id_, type_)
     if state is None:

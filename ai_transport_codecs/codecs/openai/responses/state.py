@@ -6,6 +6,7 @@ both mean the same by the same events.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias, cast
 
@@ -72,18 +73,19 @@ class ItemState:
     its number is not ours (codec spec e.4): what is above a gap is held back until the gap is filled.
     """
 
-    __slots__ = ("item", "parts", "texts")
+    __slots__ = ("_positional", "item", "parts", "texts")
 
     def __init__(self, item: Item, *, is_output: bool = True) -> None:
         self.item = item
         self.parts: dict[str, dict[int, Any]] = {}
         self.texts: dict[TextKey, GrowingText] = {}
         type_ = item.get("type")
-        if is_output and "id" in item and isinstance(type_, str):
-            for field in _POSITIONAL.get(type_, ()):
-                held = item.get(field)
-                if isinstance(held, list):
-                    self.parts[field] = dict(enumerate(held))
+        is_positional = is_output and "id" in item and isinstance(type_, str)
+        self._positional = _POSITIONAL.get(type_, ()) if is_positional else ()
+        for field in self._positional:
+            held = item.get(field)
+            if isinstance(held, list):
+                self.parts[field] = dict(enumerate(held))
 
     @property
     def type(self) -> Any:
@@ -126,7 +128,7 @@ class ItemState:
         if path is None:
             return None
         container: Any = self.item
-        for step, following in zip(path, path[1:], strict=False):
+        for step, following in itertools.pairwise(path):
             found = child(container, step)
             if not isinstance(found, dict | list):
                 found = [] if following.isdigit() else {}
@@ -165,16 +167,15 @@ class ItemState:
         self._reread()
 
     def _set(self, path: tuple[str, ...], value: Any) -> None:
-        if len(path) == 1 and path[0] in _POSITIONAL.get(self._type_name(), ()) and isinstance(value, list):
+        if len(path) == 1 and path[0] in self._positional and isinstance(value, list):
             self.parts[path[0]] = dict(enumerate(value))
         elif len(path) == 2 and path[0] in self.parts:
             if path[1].isascii() and path[1].isdigit() and len(path[1]) < 10:
                 self.parts[path[0]][int(path[1])] = value
         else:
+            if len(path) == 1:
+                self.parts.pop(path[0], None)
             put(self._container(path), path[-1], value)
-
-    def _type_name(self) -> str:
-        return self.type if isinstance(self.type, str) and "id" in self.item else ""
 
     def _container(self, path: tuple[str, ...]) -> Any:
         container: Any = self.item
