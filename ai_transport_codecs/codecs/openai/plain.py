@@ -7,13 +7,14 @@ what the model has by default only.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 from ai_transport_codecs.wire.absent import ABSENT
 
-_SCALARS: Final = frozenset({str, int, float, bool, type(None)})
+_SCALARS: Final = frozenset({str, int, bool, type(None)})
 _MAX_DEPTH: Final = 200
 
 
@@ -74,7 +75,7 @@ def _plain(value: Any, depth: int) -> Any:
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
-        return float(value)
+        return float(value) if math.isfinite(value) else ABSENT
     found = try_plain(value)
     return ABSENT if found is None else _object(found, depth)
 
