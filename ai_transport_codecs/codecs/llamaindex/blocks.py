@@ -114,7 +114,8 @@ def try_block(block: Any) -> Any:
     kind = block.get("block_type") if isinstance(block, dict) else None
     cls = BLOCKS.get(kind) if isinstance(kind, str) else None
     if cls is None:
-        _note_unknown(kind)
+        if isinstance(kind, str):
+            _note_unknown(kind)
         return None
     if kind == "text":
         text = block.get("text")
@@ -144,11 +145,10 @@ def _is_file(url: str) -> bool:
     return url.strip().lower().startswith("file:")
 
 
-def _note_unknown(kind: Any) -> None:
-    name = kind if isinstance(kind, str) else type(kind).__name__
-    if name not in _unknown_kinds and len(_unknown_kinds) < 100:  # a stranger may make names up
-        _unknown_kinds.add(name)
-        _log.warning("skipped a block of type %.60r: the installed LlamaIndex has no such block", name)
+def _note_unknown(kind: str) -> None:
+    if kind not in _unknown_kinds and len(_unknown_kinds) < 100:  # a stranger may make names up
+        _unknown_kinds.add(kind)
+        _log.warning("skipped a block of type %.60r: the installed LlamaIndex has no such block", kind)
 
 
 def build_message(role: Any, blocks: list[Any], kwargs: Any) -> ChatMessage:

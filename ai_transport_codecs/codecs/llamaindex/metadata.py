@@ -16,13 +16,14 @@ _MAX_DEPTH: Final = 3
 
 def note_raw(found: dict[str, Any], raw: Any) -> None:
     """Add what one ``raw`` says to what earlier ones said; cheap for one that says nothing new."""
-    fields = raw if isinstance(raw, Mapping) else getattr(raw, "__dict__", None)
+    fields = raw if type(raw) is dict else getattr(raw, "__dict__", None)
     if fields is None:
         return
-    response = getattr(fields.get("response"), "__dict__", None)
+    response = fields.get("response")
     if response is not None:  # an event of the Responses API
-        fields = response
-    usage, reason = fields.get("usage"), _finish_reason(fields.get("choices"))
+        fields = getattr(response, "__dict__", fields)
+    usage, choices = fields.get("usage"), fields.get("choices")
+    reason = _finish_reason(choices) if choices else None
     if not found or usage is not None or reason is not None or "status" in fields or "done" in fields:
         for key in TEXTS:
             value = fields.get(key)
@@ -38,10 +39,10 @@ def note_raw(found: dict[str, Any], raw: Any) -> None:
 
 
 def _finish_reason(choices: Any) -> str | None:
-    if not isinstance(choices, list) or not choices:
+    if type(choices) is not list or not choices:
         return None
     first = choices[0]
-    reason = first.get("finish_reason") if isinstance(first, Mapping) else getattr(first, "finish_reason", None)
+    reason = first.get("finish_reason") if type(first) is dict else getattr(first, "finish_reason", None)
     return reason if isinstance(reason, str) else None
 
 

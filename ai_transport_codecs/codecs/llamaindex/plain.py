@@ -69,7 +69,7 @@ class Plainer:
         try:
             return self._plain(owner, value, depth)
         except _NoJsonError as left_out:
-            self.warn(owner, f"JSON cannot carry a {left_out}")
+            self.warn(owner, f"JSON cannot carry it ({left_out})")
             return None
 
     def _plain(self, owner: str, value: Any, depth: int) -> Any:
@@ -100,7 +100,7 @@ class Plainer:
             try:
                 found[_key(key)] = self._plain(path, item, depth + 1)
             except _NoJsonError as left_out:
-                self.warn(path, f"JSON cannot carry a {left_out}")
+                self.warn(path, f"JSON cannot carry it ({left_out})")
         return found
 
     def _model(self, owner: str, value: BaseModel, depth: int) -> Any:

@@ -47,14 +47,14 @@ class LlamaIndexReducer:
 
     def fold_output(self, projection: LlamaIndexProjection, event: Event, meta: FoldMeta) -> LlamaIndexProjection:
         """Fold one output. Ignores an event that no message id says the message of."""
-        fold = _OUTPUTS.get(event["type"])
+        fold = _OUTPUTS.get(event.get("type", ""))
         if fold is not None and meta.message_id:
             fold(projection, meta.message_id, event)
         return projection
 
     def fold_input(self, projection: LlamaIndexProjection, event: Event, meta: FoldMeta) -> LlamaIndexProjection:
         """Fold one input; the parts of a user's message join in the order they come."""
-        fold = _INPUTS.get(event["kind"])
+        fold = _INPUTS.get(event.get("kind", ""))
         if fold is not None:
             fold(projection, meta.message_id, event)
         return projection

@@ -39,10 +39,11 @@ _NOTHING: Final[Events] = ()
 class LlamaIndexTranslator:
     """The items of one source to output events; see the module for what it accepts."""
 
-    __slots__ = ("_book", "_handlers", "_skipped", "_writer")
+    __slots__ = ("_agent_stream", "_book", "_handlers", "_skipped", "_writer")
 
     def __init__(self) -> None:
         self._book = AgentBook()
+        self._agent_stream = self._book.stream
         self._handlers: dict[type[Any], Callable[[Any], Events]] = {}
         self._skipped: set[type[Any]] = set()
         self._writer: ResponseWriter | CompletionWriter | TextWriter | None = None
@@ -145,9 +146,6 @@ class LlamaIndexTranslator:
 
     def _agent_input(self, event: Any) -> Events:
         return [*self._end_writer(), *self._book.begin(event.current_agent_name)]
-
-    def _agent_stream(self, event: Any) -> Events:
-        return self._book.stream(event)
 
     def _agent_output(self, event: Any) -> Events:
         return self._book.output(event)
