@@ -15,10 +15,10 @@ from ai_transport_codecs.errors import AITransportError
 from . import refusals
 from .acks import Operations, Outcome, Reply
 from .attached import Attached, read_attach
+from .channel_names import channel_name
 from .formats import Raw
 from .identity import Identity
 from .link import Link, disconnected, failed
-from .names import channel_name
 from .numbers import ACTIONS, Action
 from .presence import enter_or_leave
 from .publishing import Publishing, check_mode

@@ -17,9 +17,11 @@ from ai_transport_codecs.errors import UsageError
 from .authenticator import Authenticator
 from .connection import Connection
 from .faults import Faults
+from .http_edge import HttpEdge
 from .identity import Identity
 from .journal import Journal, NoJournal
 from .keys import Key, KeyRing, new_key, parse_key
+from .rest.routes import Rest
 from .settings import Settings
 from .site import Site
 from .websocket import WebSocketEdge
@@ -98,8 +100,9 @@ class LocalServer:
         site = Site(hub, Authenticator(self._ring, now_ms), self._settings, loop, make=_connection, now_ms=now_ms)
         self._site = site
         edge = WebSocketEdge(site, self._journal)
-        app = web.Application()
-        app.router.add_get("/", edge.serve)
+        http = HttpEdge(Rest(site, now_ms=now_ms, faults=self._has_faults), edge, self._journal)
+        app = web.Application(client_max_size=self._settings.max_frame_size)
+        app.router.add_route("*", "/{tail:.*}", http.serve)
         app.on_shutdown.append(lambda _: edge.close())
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
         await self._runner.setup()

@@ -28,7 +28,7 @@ class _Ticket(NamedTuple):
 
 
 class Publishing:
-    """Carries out the publishes of the connection ``connection_id``, and decides each outcome: now, or when a window ends.
+    """Carries out the publishes of one connection, and decides each outcome: now, or when a window ends.
 
     ``window``: for how many seconds appends may be held to be merged. ``settled`` is called after an outcome was
     decided later than in the call that it belongs to.

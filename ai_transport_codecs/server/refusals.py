@@ -39,8 +39,8 @@ def bad_channel(name: object) -> ChannelError:
     return _refusal(
         40010,
         400,
-        f"{name!r} is not the name of a channel, which is a text of 1 to 2048 characters that does not begin with '[' or"
-        " ':' (for channel options, use params)",
+        f"{name!r} is not the name of a channel, which is a text of 1 to 2048 characters that does not begin with '['"
+        " or ':' (for channel options, use params)",
     )
 
 

@@ -43,7 +43,7 @@ class TokenDesk:
             raise refusals.bad_key()
         if not isinstance(request, dict):
             raise refusals.bad_token_request("it has to be an object")
-        if request.get("keyName") not in {None, key_name}:
+        if (request.get("keyName") or key_name) != key_name:
             raise refusals.bad_token_request("its keyName is not the one that the address names")
         if request.get("mac") is not None or not is_trusted:
             self._check_signature({**request, "keyName": key_name}, secret, now_ms)
@@ -83,9 +83,7 @@ class TokenDesk:
 
 
 def _spec(key_name: str, request: Mapping[str, Any], now_ms: int) -> TokenSpec:
-    ttl = request.get("ttl")
-    if ttl in {None, 0, ""}:
-        ttl = _HOUR
+    ttl = request.get("ttl") or _HOUR
     if not _is_number(ttl) or not 0 < ttl <= _DAY:
         raise refusals.bad_token_request(f"its ttl has to be between 1 and {_DAY} ms (24 hours)")
     client_id = request.get("clientId")

@@ -15,7 +15,7 @@ from .admission import admitted_drafts, admitted_mutation, admitted_presence_dat
 from .attach_params import Rewind
 from .capability import Grant
 from .log import ChannelLog, Published
-from .presence_set import PresenceSet
+from .presence_set import PresencePast, PresenceSet
 from .records import Draft, Entry, Member, Mutation, Publisher, Record
 from .serials import SerialClock
 
@@ -25,6 +25,8 @@ _VERBS: Final = {names.APPEND: "append", names.UPDATE: "update", names.DELETE: "
 class Sink(Protocol):
     """Whoever is told what happens on a channel: the server's end of one attachment."""
 
+    @property
+    def modes(self) -> frozenset[str]: ...
     def take_entry(self, entry: Entry) -> None: ...
     def take_presence(self, event: PresenceEvent) -> None: ...
 
@@ -55,6 +57,7 @@ class HostedChannel:
             journal=None if journal is None else partial(journal, name),
         )
         self.presence = PresenceSet()
+        self.presence_past = PresencePast()
         self._clock = clock
         self._sinks: dict[str, Sink] = {}
 
@@ -112,6 +115,11 @@ class HostedChannel:
             leaving = Member(gone.client_id, connection_id, None, f"left:{connection_id}:0:0", self._clock.now())
             self._tell_presence(self.presence.remove(leaving))
 
+    @property
+    def sinks(self) -> list[Sink]:
+        """Whoever is attached now."""
+        return list(self._sinks.values())
+
     # -- presence ------------------------------------------------------------------------------------------------------
 
     def member(
@@ -140,6 +148,7 @@ class HostedChannel:
     def _tell_presence(self, event: PresenceEvent | None) -> None:
         if event is None:
             return
+        self.presence_past.add(event)
         for sink in tuple(self._sinks.values()):
             sink.take_presence(event)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from ai_transport_codecs.channels.protocol import PresenceEvent, PresenceMember
 from ai_transport_codecs.wire.absent import ABSENT
@@ -12,6 +13,35 @@ ENTER: Final = "enter"
 PRESENT: Final = "present"
 UPDATE: Final = "update"
 LEAVE: Final = "leave"
+
+
+MAX_PAST: Final = 1_000
+"""How many of the newest changes are remembered."""
+
+
+class Past(NamedTuple):
+    """A change that was told, and its number."""
+
+    number: int
+    event: PresenceEvent
+
+
+class PresencePast:
+    """The newest changes of one channel's presence."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._changes: deque[Past] = deque(maxlen=MAX_PAST)
+
+    def add(self, event: PresenceEvent) -> None:
+        """A change that is told now."""
+        self._count += 1
+        self._changes.append(Past(self._count, event))
+
+    @property
+    def changes(self) -> list[Past]:
+        """What is remembered, oldest first."""
+        return list(self._changes)
 
 
 class PresenceSet:
