@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
@@ -17,6 +18,14 @@ VALUES = st.recursive(
     max_leaves=4,
 )
 OBJECTS = st.dictionaries(TEXT, VALUES, max_size=2)
+
+
+ENDINGS: list[list[Chunk]] = [
+    [],
+    [{"type": "finish", "finishReason": "stop", "messageMetadata": {"tokens": 3}}],
+    [{"type": "abort", "reason": "user"}],
+    [{"type": "error", "errorText": "boom"}],
+]
 
 
 class Author:
@@ -45,16 +54,7 @@ class Author:
                 yield from action()
             if states_steps:
                 yield from self._end_of_step()
-        yield from draw(
-            st.sampled_from(
-                [
-                    [],
-                    [{"type": "finish", "finishReason": "stop", "messageMetadata": {"tokens": 3}}],
-                    [{"type": "abort", "reason": "user"}],
-                    [{"type": "error", "errorText": "boom"}],
-                ]
-            )
-        )
+        yield from draw(st.sampled_from(ENDINGS))
 
     def _actions(self) -> list[Callable[[], Iterator[Chunk]]]:
         actions = [self._start_part, self._start_call, self._whole_call, self._other]
@@ -157,5 +157,5 @@ class Author:
 
 @st.composite
 def scripts(draw: st.DrawFn) -> list[Chunk]:
-    """The chunks of one message."""
-    return list(Author(draw).script())
+    """The chunks of one message, in dictionaries of their own."""
+    return copy.deepcopy(list(Author(draw).script()))

@@ -150,12 +150,26 @@ def live(deliveries: Iterable[InboundMessage]) -> list[UIMessage]:
     return projected(deliveries).messages
 
 
-def folded(chunks: Iterable[Any], message_id: str | None = "m") -> VercelProjection:
+def folded(
+    chunks: Iterable[Any], message_id: str | None = "m", onto: VercelProjection | None = None
+) -> VercelProjection:
     """What chunks amount to, folded without a wire between."""
-    projection = CODEC.init()
+    projection = CODEC.init() if onto is None else onto
     for chunk in chunks:
         projection = CODEC.fold_output(projection, chunk, FoldMeta("s", message_id))
     return projection
+
+
+def answered(projection: VercelProjection, *inputs: Any) -> VercelProjection:
+    """The same with what a client says of it."""
+    for event in inputs:
+        projection = CODEC.fold_input(projection, event, FoldMeta("s", "answer"))
+    return projection
+
+
+def messages(chunks: Iterable[Any]) -> list[Any]:
+    """The messages that chunks amount to."""
+    return [*folded(chunks).messages]
 
 
 def parts(chunks: Iterable[Any]) -> list[Any]:
