@@ -3,41 +3,45 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from ai_transport_codecs.channels.protocol import ChannelProvider, ChannelState, ChannelStateChange, Presence
-from ai_transport_codecs.codec.contract import Codec
+from ai_transport_codecs.codec.contract import Codec, MessageHook
 from ai_transport_codecs.codec.registry import get_codec
 from ai_transport_codecs.errors import (
     AITransportError,
-    CancelListenerError,
     InvalidArgumentError,
     OperationCancelledError,
     RunLifecycleError,
-    SessionClosedError,
 )
 from ai_transport_codecs.wire import names
 from ai_transport_codecs.wire.messages import InboundMessage
 
 from .cancel import CancelRouter, CancelToken
 from .coalesce import ADAPTIVE, CoalescePolicy
-from .connection import Connection, continuity_error
-from .events import Signal, Unsubscribe
+from .connection import Connection
+from .continuity import Continuity
+from .events import OutputEvent, Signal, Unsubscribe
 from .history import PAGE_SIZE, Hydrator
+from .hooks import CancelRequest, RunHooks
 from .invocation import Invocation
+from .locating import Triggers
+from .opening import AdoptedRun, OpenableRun
+from .pipe import OnCancelled
+from .recent import Recent
 from .retry import RetryPolicy
-from .run import Run, RunHooks
-from .serve import Handler, Server
-from .tree import Tree
-from .trigger import try_event_id
-
-_log = logging.getLogger("ai_transport_codecs.session")
+from .run_core import RunCore
+from .serve import Handler, Server, WhenBusy
+from .tree import DEFAULT_REORDER_WINDOW_MS, Tree
+from .turns import AgentTurn
 
 MessageT = TypeVar("MessageT")
+RunT = TypeVar("RunT", bound=RunCore[Any])
+
+_MAX_OWN_INPUTS = 10_000
 
 
 class AgentSession(Generic[MessageT]):
@@ -60,26 +64,32 @@ class AgentSession(Generic[MessageT]):
         retry: RetryPolicy | None = None,
         channel_modes: Sequence[str] | None = None,
         history_page_size: int = PAGE_SIZE,
+        reorder_window_ms: int = DEFAULT_REORDER_WINDOW_MS,
     ) -> None:
         self.codec: Codec[Any, Any, Any, MessageT] = get_codec(codec) if isinstance(codec, str) else codec
         self.policy = policy
         self.retry = retry or RetryPolicy()
-        self._page_size = history_page_size
-        self.tree: Tree[MessageT] = Tree(self.codec)
-        self.cancels: CancelRouter[Run[MessageT]] = CancelRouter()
+        self.tree: Tree[MessageT] = Tree(self.codec, reorder_window_ms=reorder_window_ms)
+        self.cancels: CancelRouter[RunCore[Any]] = CancelRouter()
+        self.triggers = Triggers(self.tree)
+        self.own_inputs: Recent[bool] = Recent(_MAX_OWN_INPUTS)
+        """Event ids of the inputs that this session published on somebody's behalf: they have their run."""
         self.connection = Connection(
             client,
             channel_name,
             adapter_tag=self.codec.adapter_tag,
             modes=channel_modes,
-            on_message=self._receive,
+            on_message=self._take,
             on_continuity_lost=self._lose_continuity,
         )
         self.hydrator = Hydrator(self.connection.channel, self.tree, page_size=history_page_size)
+        self._continuity = Continuity(
+            self.tree, self.hydrator, self.connection, apply=self._receive, on_gap=lambda error: None
+        )
         self._tasks: set[asyncio.Task[None]] = set()
-        self._waiters: dict[str, list[asyncio.Future[InboundMessage]]] = {}
-        self._input_listeners: list[Callable[[InboundMessage], None]] = []
+        self._input_listeners: Signal[InboundMessage] = Signal()
         self._reattached: Signal[None] = Signal()
+        self.tree.on("output", self._on_output)
 
     async def __aenter__(self) -> Self:
         await self.connect()
@@ -92,17 +102,23 @@ class AgentSession(Generic[MessageT]):
 
     @property
     def presence(self) -> Presence:
-        """Who is on the channel."""
+        """Who is on the channel: the channel's own presence, usable before :meth:`connect` too (session spec 1.6)."""
         return self.connection.channel.presence
 
     def on(self, event: str, handler: Callable[[AITransportError], None]) -> Unsubscribe:
-        """Call ``handler`` for each ``error`` of the session that no call of yours raises."""
-        _check_event(event)
+        """Call ``handler`` for each ``error`` of the session that no call of yours raises.
+
+        Raises InvalidArgumentError for another event; does nothing once the session is closed.
+        """
+        if event != "error":
+            raise InvalidArgumentError(f"a session has no event {event!r}; it has 'error'")
         return self.connection.errors.subscribe(handler)
 
     async def connect(self) -> None:
         """Subscribe to the channel and attach. Idempotent. Raises SessionSubscriptionError (104001)."""
         await self.connection.connect()
+
+    # --- runs
 
     def create_run(
         self,
@@ -110,40 +126,94 @@ class AgentSession(Generic[MessageT]):
         *,
         run_id: str | None = None,
         invocation_id: str | None = None,
-        on_cancel: Callable[..., Awaitable[bool]] | None = None,
+        on_cancel: Callable[[CancelRequest], Awaitable[bool]] | None = None,
+        on_cancelled: OnCancelled | None = None,
         on_error: Callable[[AITransportError], None] | None = None,
-        on_message: Callable[[Any], None] | None = None,
-    ) -> Run[MessageT]:
-        """A run that will answer the input that ``invocation`` names. Publishes nothing.
+        on_message: MessageHook | None = None,
+        on_steer: Callable[[], None] | None = None,
+        cancel_token: CancelToken | None = None,
+    ) -> OpenableRun[MessageT]:
+        """A run that will answer the input that ``invocation`` names. Publishes nothing; a cancel reaches it already.
 
         ``invocation`` may be the JSON body that a client posted. The ids are minted unless given (a durable workflow
-        gives its own). Raises InvalidArgumentError for a malformed invocation or an empty id.
+        gives its own). Hooks: see :class:`~.hooks.RunHooks`. ``cancel_token`` is one of the application's, which
+        cancels the run too. Raises InvalidArgumentError for a malformed invocation or an empty id, SessionClosedError
+        (104004).
         """
-        self.connection.check_open("create_run")
-        parsed = invocation if isinstance(invocation, Invocation) else Invocation.parse(invocation)
-        if run_id == "" or invocation_id == "":
-            raise InvalidArgumentError(
-                "unable to create run; run_id and invocation_id must not be empty, leave them out"
-            )
-        run: Run[MessageT] = Run(
-            self,
-            parsed.input_event_id,
-            run_id or str(uuid.uuid4()),
-            invocation_id or str(uuid.uuid4()),
-            RunHooks(on_cancel, on_error, on_message),
+        hooks = RunHooks(on_cancel, on_cancelled, on_error, on_message, on_steer)
+        return self._add(
+            OpenableRun(self, *self._identity("create run", invocation, run_id, invocation_id), hooks), cancel_token
         )
-        self.cancels.register(run)
-        return run
 
-    async def serve(self, handler: Handler[MessageT], *, backlog: bool = True) -> None:
+    def adopt_run(
+        self,
+        invocation: Invocation | Mapping[str, Any],
+        *,
+        run_id: str,
+        invocation_id: str,
+        on_cancel: Callable[[CancelRequest], Awaitable[bool]] | None = None,
+        on_cancelled: OnCancelled | None = None,
+        on_error: Callable[[AITransportError], None] | None = None,
+        on_message: MessageHook | None = None,
+        on_steer: Callable[[], None] | None = None,
+        cancel_token: CancelToken | None = None,
+    ) -> AdoptedRun[MessageT]:
+        """A run that another process started under these ids, to go on with after ``load()``. As :meth:`create_run`."""
+        hooks = RunHooks(on_cancel, on_cancelled, on_error, on_message, on_steer)
+        return self._add(
+            AdoptedRun(self, *self._identity("adopt run", invocation, run_id, invocation_id), hooks), cancel_token
+        )
+
+    def new_turn(
+        self,
+        *,
+        turn_id: str | None = None,
+        client_id: str | None = None,
+        parent: str | None = None,
+        fork_of: str | None = None,
+        on_cancel: Callable[[CancelRequest], Awaitable[bool]] | None = None,
+        on_cancelled: OnCancelled | None = None,
+        on_error: Callable[[AITransportError], None] | None = None,
+        on_message: MessageHook | None = None,
+    ) -> AgentTurn[MessageT]:
+        """A turn, in the older vocabulary (session spec 12): a run under the id ``turn_id``, owned by ``client_id``.
+
+        For agents that get the user's message in a request and publish it themselves. ``parent`` is the message it
+        follows (by default the last visible one), ``fork_of`` the one it replaces. Raises InvalidArgumentError for an
+        empty id, SessionClosedError (104004).
+        """
+        _, run_id, invocation_id = self._identity("create turn", Invocation(""), turn_id, None)
+        hooks = RunHooks(on_cancel, on_cancelled, on_error, on_message)
+        run = self._add(OpenableRun(self, None, run_id, invocation_id, hooks), None)
+        return AgentTurn(self, run, client_id=client_id, parent=parent, fork_of=fork_of)
+
+    async def serve(
+        self,
+        handler: Handler[MessageT],
+        *,
+        backlog: bool = True,
+        when_busy: WhenBusy = "concurrent",
+        max_concurrent: int | None = None,
+    ) -> None:
         """Answer every input on the channel with ``handler(run)``, each as a run of its own, until cancelled or closed.
 
-        The run is started before and ended after the handler: ``complete``, as its last pipe ended, or with the error
-        that the handler raised. With ``backlog``, an input at the end of the conversation that nobody answered yet is
-        answered first. Runs are concurrent. When this is cancelled, so are they.
+        The run is started before the handler. Unless the handler ended or suspended it, it is ended after it: as the
+        :class:`~.outcome.RunOutcome` that the handler returned says, or with the error that it raised, or as its last
+        pipe ended, or ``complete``. An answer to a suspended run resumes that run and calls the handler with it; the
+        first answer to a question counts. What is said to a run in progress is its to take up (``run.has_input()``).
+
+        ``when_busy`` says what an input does while another one is being answered: ``"concurrent"`` runs side by side,
+        at most ``max_concurrent`` at a time; ``"queue"`` waits until all before it are answered; ``"replace"`` cancels
+        what runs, and answers when that has ended. With ``backlog``, what came while no agent was there is answered
+        first: the newest input, and answers to suspended runs. When this is cancelled, so are the runs.
+
+        Raises InvalidArgumentError for settings that contradict each other, and before :meth:`connect`.
         """
+        server = Server(self, handler, when_busy=when_busy, max_concurrent=max_concurrent)
         await self.connection.ready("serve")
-        await Server(self, handler).run(backlog=backlog)
+        await server.run(backlog=backlog)
+
+    # --- ending
 
     async def end(self) -> None:
         """End what is open as cancelled, then :meth:`detach`. Failures are reported as ``error`` events. Idempotent."""
@@ -153,113 +223,116 @@ class AgentSession(Generic[MessageT]):
         for run in runs:
             run.cancel_token.cancel()
         for run in runs:
-            await run.until_idle()  # a pipe closes its streams before its run ends
-            if run.is_open:
-                try:
-                    await run.end("cancelled")
-                except RunLifecycleError as error:
-                    self.connection.report(error)
+            try:
+                await run.close("cancelled")  # once its pipes have closed their streams
+            except RunLifecycleError as error:
+                self.connection.report(error)
+            except AITransportError as error:
+                self.connection.report(
+                    RunLifecycleError(f"unable to end run {run.run_id!r} with its session; {error}", cause=error)
+                )
         await self.detach()
 
     async def detach(self) -> None:
         """Stop, publishing nothing: open runs stay active for readers, for another process to end. Idempotent."""
-        for run in self.cancels.runs():
+        runs = self.cancels.runs()
+        for run in runs:
+            run.reject_located(run.closed_error())
+        for run in runs:
             run.cancel_token.cancel()
-        closed = SessionClosedError("unable to locate the input; the session was closed")
-        for futures in self._waiters.values():
-            for future in futures:
-                if not future.done():
-                    future.set_exception(closed)
-        self._waiters.clear()
+        self._continuity.close()
         await self.connection.close()
+        for task in self._tasks:
+            task.cancel()
+        self.cancels.clear()
 
-    async def locate(self, event_id: str, token: CancelToken) -> InboundMessage:
-        """The input message of that event id, from what was seen, from history, or as it arrives."""
-        found = self.tree.find_by_event_id(event_id)
-        if found is not None:
-            return found
-        waiter: asyncio.Future[InboundMessage] = asyncio.get_running_loop().create_future()
-        self._waiters.setdefault(event_id, []).append(waiter)
-        token.on_cancel(lambda: _fail(waiter, OperationCancelledError("unable to start; the run was cancelled")))
-        paging = asyncio.create_task(self.hydrator.fold_until(waiter.done), name="ai-transport-locate")
-        paging.add_done_callback(self._report_paging)
-        try:
-            return await waiter
-        finally:
-            paging.cancel()
+    # --- called by runs and servers
 
-    def forget(self, run: Run[MessageT]) -> None:
-        """A run is over: no cancel can reach it any more."""
+    async def locate(self, run: RunCore[Any]) -> None:
+        """Wait until the input of ``run`` was seen; history is searched for it meanwhile."""
+        if not run.located.is_settled:
+            paging = asyncio.create_task(self._page_for(run), name="ai-transport-locate")
+            try:
+                await run.located
+            finally:
+                paging.cancel()
+        await run.located
+
+    def forget(self, run: RunCore[Any]) -> None:
+        """A run is over: neither a cancel nor an input can reach it any more."""
         self.cancels.unregister(run, run.trigger.message_id)
+        self.triggers.forget(run)
+        run.release()
 
     def on_input(self, listener: Callable[[InboundMessage], None]) -> Unsubscribe:
         """Call ``listener`` for each live input message, after the tree took it."""
-        self._input_listeners.append(listener)
-        return lambda: self._input_listeners.remove(listener)
+        return self._input_listeners.subscribe(listener)
 
     def on_reattached(self, listener: Callable[[], None]) -> Unsubscribe:
         """Call ``listener`` when the channel was attached anew and inputs may have been missed."""
         return self._reattached.subscribe(lambda _: listener())
 
+    # --- parts
+
+    def _identity(
+        self, operation: str, invocation: Invocation | Mapping[str, Any], run_id: str | None, invocation_id: str | None
+    ) -> tuple[str, str, str]:
+        self.connection.check_open(operation)
+        parsed = invocation if isinstance(invocation, Invocation) else Invocation.parse(invocation)
+        if run_id == "" or invocation_id == "":
+            raise InvalidArgumentError(f"unable to {operation}; ids must not be empty, leave them out to get new ones")
+        return parsed.input_event_id, run_id or str(uuid.uuid4()), invocation_id or str(uuid.uuid4())
+
+    def _add(self, run: RunT, token: CancelToken | None) -> RunT:
+        self.cancels.register(run)
+        if token is not None:
+            run.follow(token)
+        return run
+
+    def _take(self, message: InboundMessage) -> None:
+        self._continuity.receive(message)
+
     def _receive(self, message: InboundMessage) -> None:
         self.tree.apply(message)
-        self._settle_waiters(message)
         if message.name == names.CANCEL:
             self._route_cancel(message)
         elif message.name == names.INPUT:
-            for listener in list(self._input_listeners):
-                listener(message)
+            self._input_listeners.emit(message)
 
-    def _settle_waiters(self, message: InboundMessage) -> None:
-        event_id = try_event_id(message)
-        if event_id is not None:
-            for future in self._waiters.pop(event_id, ()):
-                if not future.done():
-                    future.set_result(message)
-
-    def _report_paging(self, paging: asyncio.Task[None]) -> None:
-        self._wake_from_history()
-        if not paging.cancelled() and (error := paging.exception()) is not None:
-            # The input may still arrive live, so whoever waits goes on waiting.
-            failure = error if isinstance(error, AITransportError) else AITransportError(str(error), cause=error)
-            self.connection.report(failure)
-
-    def _wake_from_history(self) -> None:
-        for event_id in list(self._waiters):
-            found = self.tree.find_by_event_id(event_id)
-            if found is not None:
-                self._settle_waiters(found)
+    def _on_output(self, event: OutputEvent) -> None:
+        if event.inputs and event.run_id is not None and event.message_id is not None:
+            run = self.cancels.find(event.run_id)
+            if run is not None:
+                run.steer(event.message_id, live=event.live)
 
     def _route_cancel(self, message: InboundMessage) -> None:
         run = self.cancels.route(message)
         if run is not None:
-            task = asyncio.get_running_loop().create_task(self._cancel(run, message), name="ai-transport-cancel")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._spawn(run.request_cancel(message), "ai-transport-cancel")
 
-    async def _cancel(self, run: Run[MessageT], message: InboundMessage) -> None:
+    async def _page_for(self, run: RunCore[Any]) -> None:
         try:
-            await run.request_cancel(message)
-        except Exception as error:
-            self.connection.report(
-                CancelListenerError(f"unable to cancel run {run.run_id!r}; its on_cancel raised {error!r}", cause=error)
-            )
+            await self.hydrator.fold_until(lambda: run.located.is_settled)
+        except AITransportError as error:
+            # The input may still arrive live, so whoever waits goes on waiting.
+            self.connection.report(error)
+
+    def _spawn(self, work: Any, name: str) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _lose_continuity(self, change: ChannelStateChange) -> None:
-        """What was missed cannot be known, cancels for instance, so what is under way is cancelled (1.4)."""
+        """What was missed may have been a cancel, so what is under way is cancelled (session spec 1.4).
+
+        Where the reference then begins again with an empty tree and tells of the gap, what was missed is fetched first,
+        into the same tree, and then the error event is emitted (design D4).
+        """
         for run in self.cancels.runs():
+            run.reject_located(
+                OperationCancelledError(f"run {run.run_id!r} was cancelled; channel continuity was lost")
+            )
             run.cancel_token.cancel()
-        self.hydrator.restart()
-        self.connection.report(continuity_error(change))
+        self._continuity.lose(change)
         if change.current is ChannelState.ATTACHED:
             self._reattached.emit(None)
-
-
-def _fail(future: asyncio.Future[Any], error: Exception) -> None:
-    if not future.done():
-        future.set_exception(error)
-
-
-def _check_event(event: str) -> None:
-    if event != "error":
-        raise InvalidArgumentError(f"a session has no event {event!r}; it has 'error'")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any, Final, Generic, Protocol, TypeVar
 
@@ -11,16 +12,25 @@ from ai_transport_codecs.wire import headers as h
 from ai_transport_codecs.wire.headers import text_header, transport_headers
 from ai_transport_codecs.wire.messages import InboundMessage
 
+from .events import Unsubscribe
+
+_log = logging.getLogger("ai_transport_codecs.session")
+
 MAX_DEFERRED: Final = 200
 """Cancels kept for inputs whose run does not exist yet; beyond that the oldest is forgotten."""
 
 
 class CancelToken:
-    """Whether a run was cancelled. Set once, by the run; handlers may poll it, wait for it or be called back."""
+    """Whether a run was cancelled. Set once; handlers may poll it, wait for it or be called back.
+
+    An application may make its own and give it to several runs, which it then cancels together.
+    """
+
+    __slots__ = ("_callbacks", "_event")
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
-        self._callbacks: list[Callable[[], None]] = []
+        self._callbacks: dict[object, Callable[[], None]] = {}
 
     @property
     def is_cancelled(self) -> bool:
@@ -36,26 +46,45 @@ class CancelToken:
         if self._event.is_set():
             raise OperationCancelledError("the run was cancelled; stop working on it")
 
-    def on_cancel(self, callback: Callable[[], None]) -> None:
-        """Call ``callback`` when cancelled; at once if it already was."""
+    def on_cancel(self, callback: Callable[[], None]) -> Unsubscribe:
+        """Call ``callback`` when cancelled, at once if it already was; the returned function ends that.
+
+        What a callback raises is logged, and the others are called all the same.
+        """
         if self._event.is_set():
-            callback()
-        else:
-            self._callbacks.append(callback)
+            _call(callback)
+            return _nothing
+        key = object()
+        self._callbacks[key] = callback
+        return lambda: _forget(self._callbacks, key)
 
     def cancel(self) -> None:
         """Set the token. Doing so again changes nothing."""
         if self._event.is_set():
             return
         self._event.set()
-        callbacks, self._callbacks = self._callbacks, []
-        for callback in callbacks:
-            callback()
+        callbacks, self._callbacks = self._callbacks, {}
+        for callback in callbacks.values():
+            _call(callback)
+
+
+def _call(callback: Callable[[], None]) -> None:
+    try:
+        callback()
+    except Exception:
+        _log.exception("a callback for a cancel raised; the run is cancelled all the same")
+
+
+def _forget(callbacks: dict[object, Callable[[], None]], key: object) -> None:
+    callbacks.pop(key, None)
+
+
+def _nothing() -> None:
+    """End a subscription that has had its one call."""
 
 
 class _Cancellable(Protocol):
-    @property
-    def run_id(self) -> str: ...
+    run_id: str
 
 
 RunT = TypeVar("RunT", bound=_Cancellable)
@@ -73,11 +102,12 @@ class CancelRouter(Generic[RunT]):
         """Make a run reachable by its id."""
         self._runs[run.run_id] = run
 
-    def rename(self, run: RunT, old_id: str) -> None:
-        """The run turned out to be another one's continuation: it is reachable by its new id only."""
-        if self._runs.get(old_id) is run:
-            del self._runs[old_id]
-        self._runs[run.run_id] = run
+    def rename(self, run: RunT, run_id: str) -> None:
+        """The run turned out to be another one's continuation: it takes that id, and is reachable by it only."""
+        if self._runs.get(run.run_id) is run:
+            del self._runs[run.run_id]
+        run.run_id = run_id
+        self._runs[run_id] = run
 
     def bind_input(self, input_message_id: str, run: RunT) -> None:
         """Make a run reachable by the message it answers."""
@@ -99,6 +129,16 @@ class CancelRouter(Generic[RunT]):
     def runs(self) -> list[RunT]:
         """The registered runs, oldest first."""
         return list(self._runs.values())
+
+    def find(self, run_id: str) -> RunT | None:
+        """The registered run with that id."""
+        return self._runs.get(run_id)
+
+    def clear(self) -> None:
+        """Forget everything: nothing can be cancelled any more."""
+        self._runs.clear()
+        self._run_of_input.clear()
+        self._deferred.clear()
 
     def route(self, message: InboundMessage) -> RunT | None:
         """The run that a live cancel is for; kept for later when it names an input whose run does not exist yet."""

@@ -28,6 +28,7 @@ class Envelope(NamedTuple):
     invocation_id: str | None = None
     step_id: str | None = None
     step_start_serial: str | None = None
+    event_id: str | None = None
     steer_message_ids: tuple[str, ...] = ()
 
 
@@ -44,6 +45,7 @@ _KEYS: Final = (  # in the order of the envelope's fields
     h.INVOCATION_ID,
     h.STEP_ID,
     h.STEP_START_SERIAL,
+    h.EVENT_ID,
 )
 
 

@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 import logging
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 
 from ai_transport_codecs.codec.contract import Codec, Encoder, EncoderOptions, MessageHook
 from ai_transport_codecs.wire import headers as h
@@ -16,8 +16,12 @@ from ai_transport_codecs.wire.headers import Headers
 
 from .cancel import CancelToken
 from .outbox import Outbox
+from .publishing import to_the_end
 from .source import Source, discard, iterate
-from .step import Step
+from .step_bracket import StepBracket
+
+Write: TypeAlias = Callable[[Any], Awaitable[None]]
+OnCancelled: TypeAlias = Callable[[Write], Awaitable[None]]
 
 _log = logging.getLogger("ai_transport_codecs.session")
 
@@ -39,17 +43,20 @@ class Pipe:
     """Writes what one source streams as output of one step.
 
     Each message of the source gets a ``codec-message-id`` and an encoder of its own; all share one outbox, so their
-    order is kept.
+    order is kept. ``headers`` are what every message carries besides. ``on_cancelled`` may write last words, when the
+    token cancels the pipe and before open streams are closed; what it raises goes to ``on_fault``.
     """
 
     def __init__(
         self,
         codec: Codec[Any, Any, Any, Any],
         outbox: Outbox,
-        step: Step,
+        step: StepBracket,
         headers: Headers,
         *,
         hook: MessageHook | None = None,
+        on_cancelled: OnCancelled | None = None,
+        on_fault: Callable[[Exception], None] | None = None,
         mint_id: Callable[[], str] = lambda: str(uuid.uuid4()),
     ) -> None:
         self._codec = codec
@@ -57,8 +64,11 @@ class Pipe:
         self._step = step
         self._headers = headers
         self._hook = hook
+        self._on_cancelled = on_cancelled
+        self._on_fault = on_fault
         self._mint_id = mint_id
         self._encoders: dict[str, Encoder] = {}
+        self._newest = ""
         self._is_abandoned = False
         self._translator = codec.create_translator()
 
@@ -69,32 +79,32 @@ class Pipe:
         """
         if token.is_cancelled:
             await discard(source)
-            return PipeResult("cancelled")
+            return await to_the_end(self._finish_cancelled(token))
         work = asyncio.create_task(self._drain(source), name="ai-transport-pipe")
         cancelled = asyncio.create_task(token.wait())
         try:
             await asyncio.wait({work, cancelled}, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
-            await self._settle(self._abandon(work))
+            await to_the_end(self._abandon(work, token))
             raise
         finally:
             cancelled.cancel()
         if not work.done():
-            return await self._settle(self._abandon(work))
-        error = work.exception() if not work.cancelled() else None
+            return await to_the_end(self._abandon(work, token))
         if work.cancelled():
-            return await self._settle(self._close("cancelled", None))
-        return await self._settle(self._close("complete" if error is None else "error", error))
+            return await to_the_end(self._finish_cancelled(token))
+        error = work.exception()
+        return await to_the_end(self._close("complete" if error is None else "error", error))
 
-    @staticmethod
-    async def _settle(closing: Any) -> PipeResult:
-        """Finish closing even if the task is cancelled meanwhile: a reader must not be left with open streams."""
-        task: asyncio.Task[PipeResult] = asyncio.ensure_future(closing)
+    async def write_once(self, item: Any) -> None:
+        """Write one item, complete by itself, as a message of its own. Raises what the codec or the channel does."""
         try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            await task
-            raise
+            await self._write_item(item)
+            await self._write(self._translator.finish())
+        finally:
+            result = await to_the_end(self._close("complete", None))
+        if result.error is not None:
+            raise result.error
 
     async def _drain(self, source: Source) -> None:
         async with contextlib.aclosing(iterate(source)) as items:
@@ -105,7 +115,7 @@ class Pipe:
                     # comes at the same moment. Leaving the loop closes it.
                     raise asyncio.CancelledError
                 if not self._step.is_open:
-                    await self._step.start()
+                    await self._step.open()
                 await self._write(self._translator.translate(item))
                 count += 1
                 if count % _ITEMS_PER_TURN == 0:
@@ -115,10 +125,17 @@ class Pipe:
 
     async def _write(self, events: Iterable[Any]) -> None:
         for event in events:
-            encoder = self._encoder(self._translator.message_key(event))
-            await self._outbox.send(encoder.encode_output(event))
+            self._newest = self._translator.message_key(event)
+            await self._outbox.send(self._encoder(self._newest).encode_output(event))
         if self._outbox.error is not None:
             raise self._outbox.error
+
+    async def _write_item(self, output: Any) -> None:
+        """Write an output event of the codec to the newest message, or what an item of the framework translates to."""
+        if isinstance(output, Mapping) and isinstance(output.get("type"), str):
+            await self._outbox.send(self._encoder(self._newest).encode_output(output))
+        else:
+            await self._write(self._translator.translate(output))
 
     def _encoder(self, key: str) -> Encoder:
         encoder = self._encoders.get(key)
@@ -129,7 +146,7 @@ class Pipe:
             self._encoders[key] = encoder
         return encoder
 
-    async def _abandon(self, work: asyncio.Task[None]) -> PipeResult:
+    async def _abandon(self, work: asyncio.Task[None], token: CancelToken) -> PipeResult:
         """Cancel the source and wait until it is closed; asked again when it goes on as if nothing had happened."""
         self._is_abandoned = True
         for patience in _PATIENCE:
@@ -140,12 +157,25 @@ class Pipe:
         else:
             _log.warning("a cancelled source did not close within %s s; it is left behind", sum(_PATIENCE))
         work.add_done_callback(_note_late_failure)
+        return await self._finish_cancelled(token)
+
+    async def _finish_cancelled(self, token: CancelToken) -> PipeResult:
+        if token.is_cancelled and self._on_cancelled is not None:
+            try:
+                await self._on_cancelled(self._write_item)
+            except Exception as error:
+                if self._on_fault is not None:
+                    self._on_fault(error)
         return await self._close("cancelled", None)
 
     async def _close(
         self, reason: Literal["complete", "cancelled", "error"], error: BaseException | None
     ) -> PipeResult:
-        """Give every stream that is still open its terminal; after a complete source there should be none."""
+        """Give every stream that is still open its terminal; after a complete source there should be none.
+
+        Where the reference leaves the streams of a source that raised ``streaming`` on the wire for ever, ours are
+        closed as cancelled (design D4).
+        """
         for encoder in self._encoders.values():
             self._outbox.post(encoder.cancel_streams())
             encoder.close()

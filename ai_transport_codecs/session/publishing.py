@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
-from typing import Any, Protocol
+from collections.abc import Coroutine
+from typing import Any, Protocol, TypeVar
 
 from ai_transport_codecs.wire.absent import ABSENT
 from ai_transport_codecs.wire.headers import Headers
 from ai_transport_codecs.wire.messages import OutboundMessage
 
 from .retry import RetryPolicy
+
+ResultT = TypeVar("ResultT")
 
 
 class Publisher(Protocol):
@@ -29,3 +33,22 @@ async def publish_extras(channel: Publisher, name: str, extras: dict[str, Any], 
     message = OutboundMessage(name, ABSENT, extras, id=f"{uuid.uuid4().hex}:0" if retry.attempts > 1 else None)
     serials = await retry.run(lambda: channel.publish(message))
     return serials[0] if serials else None
+
+
+async def to_the_end(work: Coroutine[Any, Any, ResultT]) -> ResultT:
+    """The result of ``work``, which goes on when the task that waits for it is cancelled: only then is it cancelled.
+
+    For what readers wait for, once it was begun: the terminals of streams, steps and runs.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        while not task.done():
+            try:
+                await asyncio.wait({task})
+            except asyncio.CancelledError:
+                continue  # asked again; the answer is the same
+        if not task.cancelled() and (error := task.exception()) is not None:
+            raise asyncio.CancelledError from error
+        raise

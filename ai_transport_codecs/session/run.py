@@ -1,290 +1,186 @@
-"""A run on the agent's side: start, pipe, end (session spec 4)."""
+"""A run on the agent's side: output, steps, and how it ends (session spec 4)."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar
+from typing import Final, Literal, TypeAlias, TypeVar, get_args
 
-from ai_transport_codecs.codec.contract import CodecMessage, MessageHook
-from ai_transport_codecs.errors import (
-    AITransportError,
-    InvalidArgumentError,
-    OperationCancelledError,
-    RunLifecycleError,
-    StreamError,
-)
+from ai_transport_codecs.codec.contract import CodecMessage
+from ai_transport_codecs.errors import AITransportError, InvalidArgumentError, StreamError
 from ai_transport_codecs.wire import headers as h
 from ai_transport_codecs.wire import names
 from ai_transport_codecs.wire.headers import Headers
-from ai_transport_codecs.wire.messages import InboundMessage
 
-from .cancel import CancelToken
-from .events import RunStatus
-from .leaf_view import LeafView
-from .outbox import Outbox
-from .pipe import Pipe, PipeResult
-from .publishing import publish_headers
-from .source import Source
-from .step import Step
-from .trigger import NO_TRIGGER, Trigger, read_trigger
+from .hooks import CancelRequest, RunHooks
+from .nodes import InputNode
+from .outcome import RunOutcome
+from .pipe import PipeResult
+from .publishing import to_the_end
+from .run_core import SUSPENDED, RunCore
+from .source import Source, discard
+from .step import STEP_REASONS, Step
 
-if TYPE_CHECKING:
-    from .agent import AgentSession
-
-_log = logging.getLogger("ai_transport_codecs.session")
+__all__ = ["CancelRequest", "EndReason", "Run", "RunHooks"]
 
 MessageT = TypeVar("MessageT")
 EndReason: TypeAlias = Literal["complete", "cancelled", "error"]
 
-_MAX_ERROR_TEXT = 1_000
-_STEP_REASONS = {"complete": "complete", "cancelled": "cancelled", "error": "failed"}
+_END_REASONS: Final = frozenset(get_args(EndReason))
+_MAX_ERROR_TEXT: Final = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class CancelRequest:
-    """A client asked to cancel a run; ``message.client_id`` says who."""
+class Run(RunCore[MessageT]):
+    """One reply of the agent. Nothing is published before it is opened: by ``start()``, or ``load()`` when adopted.
 
-    run_id: str
-    message: InboundMessage
-
-
-@dataclass(slots=True)
-class RunHooks:
-    """What an application may attach to a run.
-
-    ``on_cancel(request)``: whether to honour a cancel; without it every cancel is. ``on_error(error)``: what went wrong
-    while piping. ``on_message(message)``: each outgoing output message, just before it is written.
+    A run that was opened must be ended or suspended: readers show it as active until then. Afterwards it can still be
+    read. What is done to it after that, or in the wrong order, raises InvalidArgumentError and publishes nothing.
     """
 
-    on_cancel: Callable[[CancelRequest], Awaitable[bool]] | None = None
-    on_error: Callable[[AITransportError], None] | None = None
-    on_message: MessageHook | None = None
-
-
-class Run(Generic[MessageT]):
-    """One reply of the agent. Made by :meth:`AgentSession.create_run`; nothing is published before :meth:`start`.
-
-    A run must be ended: readers show it as active until then.
-    """
-
-    def __init__(
-        self, session: AgentSession[MessageT], input_event_id: str, run_id: str, invocation_id: str, hooks: RunHooks
-    ) -> None:
-        self._session = session
-        self._hooks = hooks
-        self.input_event_id = input_event_id
-        self.run_id = run_id
-        """The run's id; provisional until the trigger is located, which may name a run to continue."""
-        self.invocation_id = invocation_id
-        self.cancel_token = CancelToken()
-        self.view: LeafView[MessageT] = LeafView(session.tree, session.hydrator)
-        """The conversation up to the input this run answers: feed it to the model (call ``view.load()`` first)."""
-        self.trigger: Trigger = NO_TRIGGER
-        self.is_open = False
-        self._has_started = False
-        self._has_ended = False
-        self._steps = 0
-        self._step: Step | None = None
-        self._idle = asyncio.Event()
-        self._idle.set()
-        self._last_result: PipeResult | None = None
-
-    @property
-    def status(self) -> RunStatus:
-        """The run's status in the session's tree; ``active`` while it is not there."""
-        node = self._session.tree.run(self.run_id)
-        return RunStatus.ACTIVE if node is None else node.status
+    # --- reading
 
     @property
     def messages(self) -> list[CodecMessage[MessageT]]:
-        """The messages of this run so far."""
-        node = self._session.tree.run(self.run_id)
-        return [] if node is None else self._session.tree.messages(node)
+        """This turn so far: what was asked, then what the run said. The unit to store in a database."""
+        tree = self.session.tree
+        node = tree.run(self.run_id)
+        asked_id = self.trigger.anchor if node is None else node.parent
+        asked = None if asked_id is None else tree.node_of(asked_id)
+        found: dict[str, CodecMessage[MessageT]] = {}
+        for each in (asked if isinstance(asked, InputNode) else None, node):
+            for entry in tree.messages(each) if each is not None else ():
+                found.setdefault(entry.id, entry)
+        return list(found.values())
 
-    @property
-    def has_ended(self) -> bool:
-        """Whether :meth:`end` was called."""
-        return self._has_ended
-
-    @property
-    def is_piping(self) -> bool:
-        """Whether a pipe is under way."""
-        return not self._idle.is_set()
-
-    @property
-    def last_result(self) -> PipeResult | None:
-        """How the last pipe ended."""
-        return self._last_result
-
-    async def start(self) -> None:
-        """Locate the input this run answers and publish the run's start. A second call does nothing.
-
-        Looks for the input among live messages, then in history, and waits for it if need be (no deadline: use
-        ``asyncio.timeout``). Raises OperationCancelledError (40033) when cancelled before, publishing nothing;
-        RunLifecycleError (104003) when the start cannot be published.
-        """
-        session = self._session
-        await session.connection.ready("start")
-        if self._has_started:
-            return
-        self._check_not_cancelled()
-        self._has_started = True
-        if self.input_event_id:
-            self._pin(await session.locate(self.input_event_id, self.cancel_token))
-        if self.trigger.message_id is not None:
-            deferred = session.cancels.take_deferred(self.trigger.message_id)
-            if deferred is not None:
-                await self.request_cancel(deferred)
-        # Once it is published, readers wait for this run's end: a cancellation meanwhile must not lose that it is open.
-        await _finish(self._open())
-
-    async def _open(self) -> None:
-        continues = self.trigger.continued_run_id is not None
-        name = names.RUN_RESUME if continues else names.RUN_START
-        make = self.trigger.lifecycle_headers if continues else self.trigger.start_headers
-        await self._publish(name, make(self.run_id, self.invocation_id), "start")
-        self.is_open = True
-        if not continues:
-            self._insert_locally()
+    # --- output
 
     async def pipe(self, source: Source) -> PipeResult:
         """Write what ``source`` streams as this run's output, until it ends, raises or the run is cancelled.
 
-        Does not raise for a failing source or channel: the result says so, and ``on_error`` is told. The run stays
-        open. Raises InvalidArgumentError before :meth:`start`, after :meth:`end`, and while another pipe is running.
+        A step of its own, which opens with the first item. Does not raise for a failing source or channel: the result
+        says so, and ``on_error`` is told. Streams that are open when it ends so are closed as cancelled. The run stays
+        open. Raises InvalidArgumentError before the run's start, after its end, and while a step is open or another
+        pipe is running.
         """
-        await self._session.connection.ready("pipe")
-        self._check_open("pipe")
-        if self._step is not None:
-            raise InvalidArgumentError(
-                f"unable to pipe; run {self.run_id!r} is already being piped to, await that pipe first"
-            )
-        step = self._step = self._next_step()
-        session = self._session
-        headers = self.trigger.output_headers(self.run_id, self.invocation_id)
-        outbox = Outbox(session.connection.channel, policy=session.policy, retry=session.retry)
-        pipe = Pipe(session.codec, outbox, step, headers, hook=self._hooks.on_message)
-        self._idle.clear()
-        reason = "cancelled"
-        try:
-            result = await pipe.run(source, self.cancel_token)
-            reason = result.reason
-        finally:
+        with self.piping():
             try:
-                await _finish(step.end(_STEP_REASONS[reason]))
-            finally:
-                self._step = None
-                self._idle.set()
-        self._last_result = result
-        if result.error is not None:
-            self._report(result.error)
-        return result
+                await self.ready("pipe")
+                self.check_open("pipe")
+                step = self.steps.create_implicit()
+                self.steps.claim(step, "pipe")
+            except BaseException:
+                await discard(source)
+                raise
+            return await step.pipe_whole(source)
+
+    def create_step(self, *, step_id: str | None = None, step_client_id: str | None = None) -> Step:
+        """A step for output that may be attempted again; publishes nothing before its ``start``.
+
+        Its id is ``step_id`` (a durable workflow gives the id of its activity), else that of the step before if it
+        failed, else the next one. ``step_client_id`` is whom it is run for: by default the client of the step before,
+        else the one whose input is answered. Raises InvalidArgumentError for an empty id.
+        """
+        if step_id == "":
+            raise InvalidArgumentError("unable to create step; step_id must not be empty, leave it out to get one")
+        return self.steps.create(step_id, step_client_id)
+
+    def has_input(self) -> bool:
+        """Whether there is something to answer: the trigger, before the first output; later, what users said since.
+
+        Asking takes it up: the next pipe or send answers it, and is stamped with what it answers. So a loop of
+        ``while run.has_input(): await run.pipe(...)`` answers everything. False once the run is cancelled.
+        """
+        if self.cancel_token.is_cancelled:
+            return False
+        self._seed_steers()
+        return self.steers.take()
+
+    # --- ending
+
+    async def suspend(self) -> None:
+        """Publish that the run waits for somebody's answer; a run created for that answer resumes it.
+
+        A second call does nothing. When the run was ended elsewhere, nothing is published. Raises InvalidArgumentError
+        before the run's start, after its end, and while a step is open; RunLifecycleError (104003) when it cannot be
+        published. This object is over in any case.
+        """
+        await self.ready("suspend")
+        if self._is_repeated("suspend", SUSPENDED):
+            return
+        active = self.steps.active
+        if active is not None:
+            raise InvalidArgumentError(
+                f"unable to suspend; step {active.step_id!r} of run {self.run_id!r} is open, end it or await its pipe"
+            )
+        await self._terminate(SUSPENDED, "suspend", names.RUN_SUSPEND, {})
 
     async def end(self, reason: EndReason = "complete", error: BaseException | None = None) -> None:
         """Publish the run's end; ``error`` goes along, as code and text, when the reason is ``error``.
 
-        A second call does nothing. Raises InvalidArgumentError before :meth:`start`, RunLifecycleError (104003) when
-        the end cannot be published.
+        A step that is open is ended before: as cancelled, failed or complete. A second call with the same reason does
+        nothing. When the run was ended elsewhere, nothing is published. Raises InvalidArgumentError before the run's
+        start, for another reason than these or than it ended with, and while a pipe runs that nobody cancelled;
+        RunLifecycleError (104003) when the end cannot be published. This object is over in any case.
         """
-        await self._session.connection.ready("end")
-        if self._has_ended:
+        await self.ready("end")
+        if reason not in _END_REASONS:
+            raise InvalidArgumentError(
+                f"unable to end; a run ends as complete, cancelled or error, not as {reason!r}: to wait, call suspend()"
+            )
+        if self._pipes and self.cancel_token.is_cancelled:
+            await self.until_idle()
+        if self._is_repeated("end", reason):
             return
-        if not self.is_open:
-            raise InvalidArgumentError(f"unable to end; run {self.run_id!r} was not started, call start() first")
-        self._has_ended = True
-        self.is_open = False
-        headers = self.trigger.lifecycle_headers(self.run_id, self.invocation_id) | {h.RUN_REASON: reason}
+        if self._pipes:
+            raise InvalidArgumentError(
+                f"unable to end; run {self.run_id!r} is being piped to: await that pipe, or cancel the run, first"
+            )
+        headers: Headers = {h.RUN_REASON: reason}
         if reason == "error" and error is not None:
             headers |= _error_headers(error)
-        try:
-            await self._publish(names.RUN_END, headers, "end")
-        finally:
-            self._session.forget(self)
+        await self._terminate(reason, "end", names.RUN_END, headers)
 
-    async def until_idle(self) -> None:
-        """Wait until no pipe is under way."""
-        await self._idle.wait()
+    async def finish(self, outcome: RunOutcome) -> None:
+        """Suspend or end as :func:`~.outcome.run_outcome` found. Raises as these do."""
+        if outcome.reason == "suspend":
+            await self.suspend()
+        else:
+            await self.end(outcome.reason, outcome.error)
 
-    async def request_cancel(self, message: InboundMessage) -> None:
-        """Cancel because a client asked, unless ``on_cancel`` says no. What that raises is the caller's to report."""
-        if self._hooks.on_cancel is not None and not await self._hooks.on_cancel(CancelRequest(self.run_id, message)):
-            return
-        self.cancel_token.cancel()
+    async def close(self, reason: EndReason, error: BaseException | None = None) -> None:
+        """As :meth:`end`, unless the run is not open, or over already. Waits for its pipes."""
+        await self.until_idle()
+        if self.is_open and not self.has_ended and not self.session.connection.is_closed:
+            await self.end(reason, error)
 
-    def _pin(self, message: InboundMessage) -> None:
-        session = self._session
-        self.trigger = trigger = read_trigger(message, session.tree)
-        if trigger.continued_run_id is not None and trigger.continued_run_id != self.run_id:
-            old_id, self.run_id = self.run_id, trigger.continued_run_id
-            session.cancels.rename(self, old_id)
-        if trigger.message_id is not None:
-            session.cancels.bind_input(trigger.message_id, self)
-        self.view.pin(trigger.anchor, self.run_id)
+    # --- parts
 
-    def _insert_locally(self) -> None:
-        """The agent's own tree knows the run at once, not only when the channel echoes its start."""
-        trigger = self.trigger
-        self._session.tree.start_run(
-            self.run_id,
-            client_id=trigger.client_id,
-            invocation_id=self.invocation_id,
-            parent=trigger.run_parent,
-            fork_of=trigger.fork_of,
-            regenerates=trigger.regenerates,
-            input_message_id=trigger.message_id,
-        )
-
-    def _next_step(self) -> Step:
-        step_id = f"{self.invocation_id}-step-{self._steps}"
-        self._steps += 1
-        session = self._session
-        headers = self.trigger.run_headers(self.run_id, self.invocation_id)
-        client_id = self.trigger.input_client_id or ""
-        return Step(session.connection.channel, session.tree, headers, step_id, client_id, session.retry)
-
-    async def _publish(self, name: str, headers: Headers, operation: str) -> None:
-        try:
-            await publish_headers(self._session.connection.channel, name, headers, self._session.retry)
-        except Exception as error:
-            raise RunLifecycleError(f"unable to {operation} run {self.run_id!r}; {error}", cause=error) from error
-
-    def _check_open(self, operation: str) -> None:
-        if not self.is_open:
-            state = "has ended" if self._has_ended else "was not started, call start() first"
-            raise InvalidArgumentError(f"unable to {operation}; run {self.run_id!r} {state}")
-        if self.status.is_terminal:
+    def _is_repeated(self, operation: str, terminal: str) -> bool:
+        """Whether this terminal was asked for before. Raises InvalidArgumentError when it cannot be now."""
+        if self._terminal == terminal:
+            return True
+        if not self.is_open or self._terminal is not None:
             raise InvalidArgumentError(
-                f"unable to {operation}; run {self.run_id!r} is already {self.status} (read-only), create a new run"
+                f"unable to {operation}{'' if operation == 'suspend' else f' as {terminal}'};"
+                f" run {self.run_id!r} {self._state()}"
             )
+        return False
 
-    def _check_not_cancelled(self) -> None:
-        if self.cancel_token.is_cancelled:
-            raise OperationCancelledError(f"unable to start; run {self.run_id!r} was cancelled before start()")
+    async def _terminate(self, terminal: str, operation: str, name: str, headers: Headers) -> None:
+        self._terminal = terminal
+        try:
+            await to_the_end(self._publish_terminal(terminal, operation, name, headers))
+        finally:
+            self.session.forget(self)
 
-    def _report(self, error: BaseException) -> None:
-        wrapped = StreamError(f"unable to pipe response for run {self.run_id!r}; {error}", cause=error)
-        _log.info("%s", wrapped)
-        if self._hooks.on_error is not None:
-            try:
-                self._hooks.on_error(wrapped)
-            except Exception:
-                _log.exception("the on_error hook of run %r raised", self.run_id)
+    async def _publish_terminal(self, terminal: str, operation: str, name: str, headers: Headers) -> None:
+        if self.steps.active is not None:
+            await self.steps.active.close_quietly(STEP_REASONS[terminal])
+        self.is_open = False
+        if not self.status.is_terminal:
+            own = self.trigger.lifecycle_headers(self.run_id, self.invocation_id)
+            await self._publish(name, own | headers, operation)
 
 
 def _error_headers(error: BaseException) -> Headers:
     code = error.code if isinstance(error, AITransportError) else StreamError.default_code
     text = str(error) or type(error).__name__
     return {h.ERROR_CODE: str(int(code)), h.ERROR_MESSAGE: text[:_MAX_ERROR_TEXT]}
-
-
-async def _finish(work: Any) -> None:
-    """Let ``work`` finish even while the task is being cancelled: readers wait for what it publishes."""
-    task = asyncio.ensure_future(work)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await task
-        raise

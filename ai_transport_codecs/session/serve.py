@@ -1,114 +1,203 @@
-"""Serving: each input on a channel answered by a handler, as a run of its own."""
+"""Serving: each input on a channel answered by a handler, as a run of its own or in the run it resumes."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias, TypeVar, get_args
 
-from ai_transport_codecs.errors import AITransportError, OperationCancelledError, SessionClosedError, StreamError
+from ai_transport_codecs.errors import (
+    AITransportError,
+    InvalidArgumentError,
+    OperationCancelledError,
+    SessionClosedError,
+)
 from ai_transport_codecs.wire import headers as h
 from ai_transport_codecs.wire.headers import text_header, transport_headers
 from ai_transport_codecs.wire.messages import InboundMessage
 
+from .answers import open_answers
+from .events import RunStatus
 from .invocation import Invocation
-from .nodes import InputNode
-from .run import EndReason, Run
+from .outcome import RunOutcome, as_stream_error
+from .recent import Recent
+from .run import Run
 from .trigger import try_event_id
 
 if TYPE_CHECKING:
     from .agent import AgentSession
+    from .opening import OpenableRun
 
 _log = logging.getLogger("ai_transport_codecs.session")
 
 MessageT = TypeVar("MessageT")
 Handler: TypeAlias = Callable[[Run[MessageT]], Awaitable[Any]]
+WhenBusy: TypeAlias = Literal["concurrent", "queue", "replace"]
 
 _MAX_SEEN: Final = 10_000
 """Event ids remembered so that a redelivered input is not answered twice; the tree knows the older ones' runs."""
 
 
+class _Answer(Generic[MessageT]):
+    """One input being answered. ``is_replaced`` when a later one took its place before or while it was."""
+
+    __slots__ = ("done", "is_replaced", "run", "run_id")
+
+    def __init__(self, run_id: str | None) -> None:
+        self.run_id = run_id
+        """The run that it resumes."""
+        self.run: OpenableRun[MessageT] | None = None
+        self.is_replaced = False
+        self.done = asyncio.Event()
+
+    def replace(self) -> None:
+        """Give way to a later input."""
+        self.is_replaced = True
+        if (
+            self.run is not None and self.run.is_open
+        ):  # before that, it is started first, so that its client hears of it
+            self.run.cancel_token.cancel()
+
+
 class Server(Generic[MessageT]):
     """Runs a handler for each new input of one session."""
 
-    def __init__(self, session: AgentSession[MessageT], handler: Handler[MessageT]) -> None:
+    def __init__(
+        self,
+        session: AgentSession[MessageT],
+        handler: Handler[MessageT],
+        *,
+        when_busy: WhenBusy = "concurrent",
+        max_concurrent: int | None = None,
+    ) -> None:
+        _check_settings(when_busy, max_concurrent)
         self._session = session
         self._handler = handler
-        self._seen: dict[str, None] = {}
+        self._when_busy = when_busy
+        limit = 1 if when_busy == "queue" else max_concurrent
+        self._turnstile = None if limit is None else asyncio.Semaphore(limit)
+        self._seen: Recent[bool] = Recent(_MAX_SEEN)
+        self._answers: dict[_Answer[MessageT], None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopped = asyncio.Event()
 
     async def run(self, *, backlog: bool) -> None:
         """Serve until cancelled or until the session is closed."""
-        ignore = self._session.on_input(self._on_input)
-        stop_watching = self._session.connection.on_close(self._stopped.set)
-        stop_rescuing = self._session.on_reattached(self._rescue)
+        session = self._session
+        endings = [
+            session.on_input(self._on_input),
+            session.connection.on_close(self._stopped.set),
+            session.on_reattached(lambda: self._spawn(self._answer_backlog(), "ai-transport-rescue")),
+        ]
         try:
             if backlog:
                 await self._answer_backlog()
             await self._stopped.wait()
         finally:
-            ignore()
-            stop_watching()
-            stop_rescuing()
+            for ending in endings:
+                ending()
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _rescue(self) -> None:
-        self._spawn(self._answer_backlog(), "ai-transport-rescue")
-
-    def _spawn(self, work: Coroutine[None, None, None], name: str) -> None:
-        task = asyncio.get_running_loop().create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    # --- which inputs are answered
 
     def _on_input(self, message: InboundMessage) -> None:
         event_id = try_event_id(message)
-        # An input with a run id is for a run that exists: a steer, or the continuation of a suspended run.
-        if event_id is None or text_header(transport_headers(message.extras), h.RUN_ID) is not None:
+        if event_id is None:
             return
-        self._answer(event_id)
-
-    def _answer(self, event_id: str) -> None:
-        if event_id in self._seen:  # the parts of one message share it, and a message may be delivered again
-            return
-        if len(self._seen) >= _MAX_SEEN:
-            del self._seen[next(iter(self._seen))]
-        self._seen[event_id] = None
-        self._spawn(self._serve_input(event_id), f"ai-transport-run-{event_id}")
+        run_id = text_header(transport_headers(message.extras), h.RUN_ID)
+        if run_id is None:
+            self._answer(event_id, None)
+        elif not self._is_answering(run_id):  # else it is a steer, and the run's to take up
+            self._spawn(self._consider_unknown(run_id), "ai-transport-resume")
 
     async def _answer_backlog(self) -> None:
-        """Answer the input at the end of the conversation if it came while no agent was there."""
-        event_ids: dict[str, str] = {}
-
-        def note(message: InboundMessage) -> None:
-            message_id = text_header(transport_headers(message.extras), h.MESSAGE_ID)
-            event_id = try_event_id(message)
-            if event_id is not None and message_id is not None:
-                event_ids[message_id] = event_id
-
-        try:
-            await self._session.hydrator.fold_until(lambda: False, on_message=note)
-        except AITransportError as error:
-            self._session.connection.report(error)
-            return
-        nodes = self._session.tree.visible_nodes()
-        if nodes and isinstance(nodes[-1], InputNode) and nodes[-1].key in event_ids:
-            self._answer(event_ids[nodes[-1].key])
-
-    async def _serve_input(self, event_id: str) -> None:
+        """Answer what came while no agent was there: the newest input, and answers to suspended runs."""
         session = self._session
         try:
-            run = session.create_run(Invocation(event_id, session.connection.channel.name))
+            await session.hydrator.fold_until(lambda: False)
+        except AITransportError as error:
+            session.connection.report(error)
+        for run in session.tree.runs():
+            self._consider(run.run_id)
+        event_id = session.triggers.try_unanswered()
+        if event_id is not None:
+            self._answer(event_id, None)
+
+    async def _consider_unknown(self, run_id: str) -> None:
+        """As :meth:`_consider`, once it is known how the run stands."""
+
+        def is_known() -> bool:
+            node = self._session.tree.run(run_id)
+            return node is not None and node.is_started
+
+        try:
+            await self._session.hydrator.fold_until(is_known)
+        except AITransportError as error:
+            self._session.connection.report(error)
+        self._consider(run_id)
+
+    def _consider(self, run_id: str) -> None:
+        """Resume a suspended run if it was answered; one invocation at a time takes up all that was said to it."""
+        node = self._session.tree.run(run_id)
+        if node is None or node.status is not RunStatus.SUSPENDED or self._is_answering(run_id):
+            return
+        for answer in open_answers(node):
+            event_id = answer.envelope.event_id
+            if event_id is not None and self._answer(event_id, run_id):
+                return
+
+    def _is_answering(self, run_id: str) -> bool:
+        """Whether that run is in progress in this session, or about to be resumed."""
+        run = self._session.cancels.find(run_id)
+        return (run is not None and not run.has_ended) or any(each.run_id == run_id for each in self._answers)
+
+    def _answer(self, event_id: str, run_id: str | None) -> bool:
+        """Answer an input, unless that was done: the parts of a message share its id, and it may be delivered again."""
+        if self._seen.get(event_id) or self._session.own_inputs.get(event_id):
+            return False
+        self._seen.remember(event_id, value=True)
+        answer: _Answer[MessageT] = _Answer(run_id)
+        earlier = [*self._answers] if self._when_busy == "replace" and run_id is None else []
+        for each in earlier:
+            each.replace()
+        self._answers[answer] = None
+        self._spawn(self._serve_input(event_id, answer, earlier), f"ai-transport-run-{event_id}")
+        return True
+
+    # --- answering one
+
+    async def _serve_input(self, event_id: str, answer: _Answer[MessageT], earlier: list[_Answer[MessageT]]) -> None:
+        try:
+            for each in earlier:
+                await each.done.wait()
+            if self._turnstile is None:
+                await self._serve_run(event_id, answer)
+            else:
+                async with self._turnstile:
+                    await self._serve_run(event_id, answer)
+        finally:
+            del self._answers[answer]
+            answer.done.set()
+        if answer.run is not None:
+            # It may have been answered before it was suspended, as a device that saw the question early does.
+            self._consider(answer.run.run_id)
+
+    async def _serve_run(self, event_id: str, answer: _Answer[MessageT]) -> None:
+        session = self._session
+        try:
+            run = answer.run = session.create_run(Invocation(event_id, session.connection.channel.name))
         except SessionClosedError:
             return
         try:
             await run.start()
+            if answer.is_replaced:
+                run.cancel_token.cancel()
             await self._run_handler(run)
         except asyncio.CancelledError:
-            await self._end(run, "cancelled", None)
+            await run.close("cancelled")
             session.forget(run)
             raise
         except OperationCancelledError as error:
@@ -119,7 +208,10 @@ class Server(Generic[MessageT]):
             if not session.connection.is_closed:
                 session.connection.report(error)
 
-    async def _run_handler(self, run: Run[MessageT]) -> None:
+    async def _run_handler(self, run: OpenableRun[MessageT]) -> None:
+        if run.cancel_token.is_cancelled:  # before it began: there is nothing to do but to say so
+            await run.close("cancelled")
+            return
         task: asyncio.Task[Any] = asyncio.ensure_future(self._handler(run))
 
         # A pipe notices the token itself and closes its streams first; whatever else is waited for is cancelled.
@@ -127,41 +219,61 @@ class Server(Generic[MessageT]):
             if not run.is_piping:
                 task.cancel()
 
-        run.cancel_token.on_cancel(stop_waiting)
+        stop_watching = run.cancel_token.on_cancel(stop_waiting)
         try:
             await asyncio.wait({task})
         except asyncio.CancelledError:
             run.cancel_token.cancel()
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            await self._end(run, "cancelled", None)
+            await run.close("cancelled")
             raise
-        reason, error = _outcome(run, task)
-        if reason == "error":
-            _log.warning("run %r ended with an error: %r", run.run_id, error)
-        await self._end(run, reason, error)
-
-    async def _end(self, run: Run[MessageT], reason: EndReason, error: BaseException | None) -> None:
+        finally:
+            stop_watching()
+        outcome = _outcome(run, task)
+        if outcome.reason == "error":
+            _log.warning("run %r ended with an error: %r", run.run_id, outcome.error)
+        if run.is_piping:  # the handler left it behind
+            run.cancel_token.cancel()
+            await run.until_idle()
         if run.is_open and not run.has_ended and not self._session.connection.is_closed:
-            await asyncio.shield(asyncio.ensure_future(run.end(reason, error)))
+            await run.finish(outcome)
+
+    def _spawn(self, work: Coroutine[None, None, None], name: str) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
 
-def _outcome(run: Run[Any], task: asyncio.Task[Any]) -> tuple[EndReason, BaseException | None]:
-    """How a run ends whose handler is done: by what it raised, else as its last pipe ended."""
+def _outcome(run: Run[Any], task: asyncio.Task[Any]) -> RunOutcome:
+    """How a run ends whose handler is done: by what it raised or returned, else as its last pipe ended."""
     if task.cancelled():
-        return "cancelled", None
+        return RunOutcome("cancelled")
     error = task.exception()
     if error is not None:
         if run.cancel_token.is_cancelled and isinstance(error, OperationCancelledError):
-            return "cancelled", None
-        return "error", _as_stream_error(error)
-    if run.last_result is None:
-        return ("cancelled", None) if run.cancel_token.is_cancelled else ("complete", None)
-    reason: Literal["complete", "cancelled", "error"] = run.last_result.reason
-    return reason, None if run.last_result.error is None else _as_stream_error(run.last_result.error)
+            return RunOutcome("cancelled")
+        return RunOutcome("error", as_stream_error(error))
+    returned = task.result()
+    if isinstance(returned, RunOutcome):
+        return returned
+    result = run.last_result
+    if result is None:
+        return RunOutcome("cancelled" if run.cancel_token.is_cancelled else "complete")
+    return RunOutcome(result.reason, None if result.error is None else as_stream_error(result.error))
 
 
-def _as_stream_error(error: BaseException) -> AITransportError:
-    if isinstance(error, AITransportError):
-        return error
-    return StreamError(f"{type(error).__name__}: {error}", cause=error)
+def _check_settings(when_busy: str, max_concurrent: int | None) -> None:
+    choices = get_args(WhenBusy)
+    if when_busy not in choices:
+        raise InvalidArgumentError(
+            f"unable to serve; when_busy is one of {', '.join(map(repr, choices))}, not {when_busy!r}"
+        )
+    if max_concurrent is None:
+        return
+    if isinstance(max_concurrent, bool) or not isinstance(max_concurrent, int) or max_concurrent < 1:
+        raise InvalidArgumentError(f"unable to serve; max_concurrent is 1 or more, not {max_concurrent!r}")
+    if when_busy != "concurrent":
+        raise InvalidArgumentError(
+            f'unable to serve; max_concurrent goes with when_busy="concurrent", for {when_busy!r} it is one at a time'
+        )
