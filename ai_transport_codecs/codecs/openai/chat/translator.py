@@ -80,7 +80,7 @@ class ChatTranslator:
         provider sent.
         """
         if type(item) is dict:
-            return self._object(item, item)
+            return self._chunk(item) if _is_plain_chunk(item) else self._object(item, item)
         if isinstance(item, str | bytes | bytearray):
             return self._read(self._reader.feed(item))
         type_ = getattr(item, "type", None)
@@ -110,7 +110,7 @@ class ChatTranslator:
         for event in events:
             if not isinstance(event.data, dict):
                 raise _unsupported(event.data, None)
-            yield from self._object(event.data, event.data)
+            yield from self.translate(event.data)
 
     def _object(self, found: Mapping[str, Any], item: Any) -> Events:
         if found.get("error") is not None:
@@ -172,6 +172,16 @@ class ChatTranslator:
                 type_,
             )
         return ()
+
+
+def _is_plain_chunk(item: dict[str, Any]) -> bool:
+    """Whether an item is what nearly all are, so that nothing else about it needs to be looked at."""
+    choices = item.get("choices")
+    return type(choices) is list and bool(choices) and "error" not in item and _has_delta(choices[0])
+
+
+def _has_delta(choice: Any) -> bool:
+    return type(choice) is dict and "delta" in choice
 
 
 def _is_legacy(choices: Any) -> bool:

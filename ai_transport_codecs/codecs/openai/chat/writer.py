@@ -29,6 +29,9 @@ CHUNK_LEFT_OUT: Final[Mapping[str, str]] = {
 }
 """The fields of a chunk that do not travel, with the reason."""
 
+_ROUTED: Final = frozenset({"index", "delta", "message", "finish_reason"})
+"""The fields of a choice that have ways of their own."""
+
 _NOT_FIELDS: Final = frozenset({*CHUNK_LEFT_OUT, "choices"})
 _GROWN_IN_OBJECTS: Final[Mapping[str, frozenset[str]]] = {
     "audio": frozenset({"data", "transcript"}),
@@ -40,33 +43,25 @@ _GROWN_IN_OBJECTS: Final[Mapping[str, frozenset[str]]] = {
 class Said:
     """The fields of one object as readers know them, and what they do not know yet."""
 
-    __slots__ = ("_known", "_late")
+    __slots__ = ("_late", "known")
 
     def __init__(self) -> None:
-        self._known: dict[str, Any] = {}
+        self.known: dict[str, Any] = {}
         self._late: dict[str, Any] = {}
 
     def news(self, field: str, value: Any) -> Any:
         """What to say of a value now; None for nothing."""
-        known = self._known.get(field)
+        known = self.known.get(field)
         if value is None or known == value:
             return None
         value = plain_value(value)
         if known is None:
-            self._known[field] = value
+            self.known[field] = value
             return value
         merged = {**known, **value} if isinstance(known, dict) and isinstance(value, dict) else value
         if merged != known:
-            self._known[field] = self._late[field] = merged
+            self.known[field] = self._late[field] = merged
         return None
-
-    def knows(self, field: str) -> bool:
-        """Whether a value has been said."""
-        return field in self._known
-
-    def is_same(self, field: str, value: Any) -> bool:
-        """Whether a value is the one that has been said."""
-        return bool(self._known.get(field) == value)
 
     def late(self) -> dict[str, Any]:
         """What was held back, to be said now."""
@@ -93,27 +88,30 @@ class ChoiceWriter:
 
     def write(self, choice: Mapping[str, Any], out: list[Event]) -> None:
         """What a chunk adds to this choice."""
+        about: dict[str, Any] = {}
+        known = self._said.known
+        for field, value in choice.items():
+            if value is None or field in _ROUTED:
+                continue
+            if field == "logprobs":
+                self._logprobs(value, out)
+            elif field not in known or known[field] != value:
+                news = self._said.news(field, value)
+                if news is not None:
+                    about[field] = news
         delta = choice.get("delta")
         if delta is None:
             delta = choice.get("message")  # of a completion that came whole
-        about: dict[str, Any] = {}
-        if isinstance(delta, Mapping):
+        if type(delta) is dict or isinstance(delta, Mapping):
             self._write_delta(delta, about, out)
-        for field, value in choice.items():
-            if value is None or field in {"delta", "index", "message", "finish_reason"}:
-                continue
-            if field == "logprobs" and isinstance(value, Mapping):
-                self._logprobs(value, out)
-            elif (news := self._said.news(field, value)) is not None:
-                about[field] = news
-        finish_reason = choice.get("finish_reason")
-        if finish_reason is not None:
+        reason = choice.get("finish_reason")
+        if reason is not None:
             about |= self._late()
         if about:
             out.append({"type": "choice", "key": self._key, "path": self._path, "data": about})
-        if finish_reason is not None and finish_reason != self._reason:
-            self._reason = finish_reason
-            out.append({"type": "finish", "key": self._key, "path": self._path, "reason": str(finish_reason)})
+        if reason is not None and reason != self._reason:
+            self._reason = reason
+            out.append({"type": "finish", "key": self._key, "path": self._path, "reason": str(reason)})
 
     @property
     def is_finished(self) -> bool:
@@ -142,7 +140,7 @@ class ChoiceWriter:
         if field == "tool_calls":
             self._calls.write(value, out)
         elif field in _SAID_ONCE:
-            if value and not self._said_in_message.knows(field):
+            if value and field not in self._said_in_message.known:
                 self._say(field, value, about)
         elif isinstance(value, str):
             self._begin_text(field, value, out)
@@ -176,13 +174,13 @@ class ChoiceWriter:
                     stream = self._texts[place] = self._open(text_kind(key), place, out)
                 if item:
                     out.append(stream.delta(item))
-            elif key not in _SAID_ONCE or (item and not said.knows(key)):
+            elif key not in _SAID_ONCE or (item and key not in said.known):
                 news = said.news(key, item)
                 if news is not None:
                     about.setdefault("message", {}).setdefault(field, {})[key] = news
 
-    def _logprobs(self, logprobs: Mapping[str, Any], out: list[Event]) -> None:
-        for field, value in logprobs.items():
+    def _logprobs(self, logprobs: Any, out: list[Event]) -> None:
+        for field, value in logprobs.items() if isinstance(logprobs, Mapping) else ():
             if isinstance(value, list | tuple):
                 self._items(f"logprobs/{step(field)}", value, out)
 
@@ -212,7 +210,7 @@ class ChoiceWriter:
 class CompletionWriter:
     """One completion: its chunks in order, then its end."""
 
-    __slots__ = ("_choices", "_is_ended", "_said", "_streams", "_usage", "key")
+    __slots__ = ("_choices", "_is_ended", "_said", "_streams", "_usage", "is_finished", "key")
 
     def __init__(self, key: str) -> None:
         self.key = key
@@ -221,52 +219,50 @@ class CompletionWriter:
         self._choices: dict[int, ChoiceWriter] = {}
         self._streams: list[TextStream] = []
         self._is_ended = False
+        self.is_finished = False
+        """Whether every choice seen so far has finished."""
 
     def begins_another(self, chunk: Mapping[str, Any]) -> bool:
         """Whether ``chunk`` is of another completion: one with another id, after every choice of this one finished.
 
         Another id alone says nothing: there are providers that give each chunk its own.
         """
-        if not chunk.get("choices") or not self._choices:
-            return False
-        if not all(choice.is_finished for choice in self._choices.values()):
-            return False
-        id_ = chunk.get("id")
-        return bool(id_) and self._said.knows("id") and not self._said.is_same("id", id_)
+        id_, known = chunk.get("id"), self._said.known.get("id")
+        return bool(self.is_finished and chunk.get("choices") and id_ and known and id_ != known)
 
     def write(self, chunk: Mapping[str, Any]) -> list[Event]:
         """What a chunk adds."""
         out: list[Event] = []
         about = self._about(chunk)
-        if about:
+        if about is not None:
             out.append({"type": "completion", "key": self.key, "data": about})
         choices = chunk.get("choices")
-        if isinstance(choices, list | tuple):
+        if choices and isinstance(choices, list | tuple):
             for position, choice in enumerate(choices):
-                if isinstance(choice, Mapping):
-                    self._choice(choice.get("index"), position).write(choice, out)
+                if type(choice) is dict or isinstance(choice, Mapping):
+                    index = choice.get("index")
+                    writer = self._choices.get(index) if type(index) is int else None
+                    (writer or self._choice(index, position)).write(choice, out)
+            if any(event["type"] == "finish" for event in out):
+                self.is_finished = all(each.is_finished for each in self._choices.values())
         if self._usage is not None and (not choices or self.is_finished):
             self._say_usage(out)
         return out
 
-    def _about(self, chunk: Mapping[str, Any]) -> dict[str, Any]:
-        about: dict[str, Any] = {}
-        said = self._said
+    def _about(self, chunk: Mapping[str, Any]) -> dict[str, Any] | None:
+        about: dict[str, Any] | None = None
+        known = self._said.known
         for field, value in chunk.items():
-            if value is None or field in _NOT_FIELDS or said.is_same(field, value):
+            if value is None or field in _NOT_FIELDS or (field in known and known[field] == value):
                 continue
             if field == "usage":
                 self._usage = value
-            elif field not in _FIRST_COUNTS or (value and not said.knows(field)):
-                news = said.news(field, value)
+            elif field not in _FIRST_COUNTS or (value and field not in known):
+                news = self._said.news(field, value)
                 if news is not None:
+                    about = about or {}
                     about[field] = news
         return about
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether every choice seen so far has finished."""
-        return bool(self._choices) and all(choice.is_finished for choice in self._choices.values())
 
     def end(self) -> list[Event]:
         """What was held back, the ends of all streams, and the end of the completion. Nothing the second time."""
@@ -289,6 +285,7 @@ class CompletionWriter:
         choice = self._choices.get(number)
         if choice is None:
             choice = self._choices[number] = ChoiceWriter(self.key, number, self._streams)
+            self.is_finished = False
         return choice
 
     def _say_usage(self, out: list[Event]) -> None:
