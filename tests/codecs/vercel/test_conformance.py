@@ -39,6 +39,8 @@ AGENT: Sequence[Any] = [
 APPROVAL: Sequence[Any] = [
     {"type": "start"},
     {"type": "start-step"},
+    # Input that is given at once is announced here, since a chunk folded directly creates no part (codec spec f.4).
+    {"type": "tool-input-start", "toolCallId": "c9", "toolName": "book"},
     {"type": "tool-input-available", "toolCallId": "c9", "toolName": "book", "input": {"hotel": 1}},
     {"type": "tool-approval-request", "toolCallId": "c9", "approvalId": "a9"},
     {"type": "finish-step"},
