@@ -1,10 +1,9 @@
-"""Python functions as tools of the API: what to tell the model of them, and calling them."""
+"""Python functions as tools of the API: what to tell the model of them, and their answers as messages."""
 
 from __future__ import annotations
 
 import inspect
 import json
-import logging
 import types
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
@@ -13,8 +12,6 @@ from ai_transport_codecs.errors import InvalidArgumentError
 
 from .completion import ChatMessage
 from .reducer import result_content
-
-_log = logging.getLogger("ai_transport_codecs.codecs.openai")
 
 ToolFunction: TypeAlias = Callable[..., Awaitable[Any]]
 
@@ -76,20 +73,16 @@ def _schema(annotation: Any) -> dict[str, Any]:
     return {"type": name}
 
 
-async def called(function: ToolFunction, call: Mapping[str, Any]) -> ChatMessage:
-    """The message with what a function answers to a call. What it raises is told to the model, and logged."""
+def arguments_of_call(call: Mapping[str, Any]) -> dict[str, Any] | str:
+    """The arguments that a model calls a function with, or what to tell it when they are none."""
     name, text = call["function"]["name"], call["function"]["arguments"]
     try:
         arguments = json.loads(text) if text.strip() else {}
     except (ValueError, RecursionError) as error:
-        return tool_message(call, f"Error: the arguments are not JSON ({error}); call {name} again with valid JSON.")
+        return f"Error: the arguments are not JSON ({error}); call {name} again with valid JSON."
     if not isinstance(arguments, dict):
-        return tool_message(call, f"Error: the arguments are no JSON object; call {name} again with an object.")
-    try:
-        return tool_message(call, await function(**arguments))
-    except Exception as error:  # a tool may raise anything; the model can often do better the next time
-        _log.warning("tool %r raised", name, exc_info=True)
-        return tool_message(call, f"Error: {type(error).__name__}: {error}")
+        return f"Error: the arguments are no JSON object; call {name} again with an object."
+    return arguments
 
 
 def tool_message(call: Mapping[str, Any], content: Any) -> ChatMessage:

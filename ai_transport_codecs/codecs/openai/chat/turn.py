@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any, Final, Protocol
 
@@ -11,11 +12,13 @@ from ai_transport_codecs.codec.handler import TurnHandler, TurnRun
 from ai_transport_codecs.errors import InvalidArgumentError
 
 from .completion import ChatMessage
-from .functions import ToolFunction, called, tool_param
+from .functions import ToolFunction, arguments_of_call, tool_message, tool_param
 from .history import as_history
 from .projection import ChatProjection
 from .reducer import ChatReducer
 from .translator import ChatTranslator
+
+_log = logging.getLogger("ai_transport_codecs.codecs.openai")
 
 MAX_ROUNDS: Final = 16
 """How often a turn asks the model again with the results of tools."""
@@ -123,7 +126,7 @@ async def _results(
     functions: Mapping[str, ToolFunction], calls: Sequence[Mapping[str, Any]], results: list[ChatMessage]
 ) -> AsyncIterator[ChatMessage]:
     """The message of each call, as soon as it is there; the calls that still run are cancelled with this."""
-    running = [asyncio.create_task(called(functions[_function_name(call)], call)) for call in calls]
+    running = [asyncio.create_task(_called(functions[_function_name(call)], call)) for call in calls]
     try:
         for done in asyncio.as_completed(running):
             message = await done
@@ -133,6 +136,18 @@ async def _results(
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+
+
+async def _called(function: ToolFunction, call: Mapping[str, Any]) -> ChatMessage:
+    """The message with what a function answers to a call. What it raises is told to the model, and logged."""
+    arguments = arguments_of_call(call)
+    if isinstance(arguments, str):
+        return tool_message(call, arguments)
+    try:
+        return tool_message(call, await function(**arguments))
+    except Exception as error:  # a tool may raise anything; the model can often do better the next time
+        _log.warning("tool %r raised", _function_name(call), exc_info=True)
+        return tool_message(call, f"Error: {type(error).__name__}: {error}")
 
 
 def _function_name(call: Mapping[str, Any]) -> str:

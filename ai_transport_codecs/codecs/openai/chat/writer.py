@@ -88,17 +88,7 @@ class ChoiceWriter:
 
     def write(self, choice: Mapping[str, Any], out: list[Event]) -> None:
         """What a chunk adds to this choice."""
-        about: dict[str, Any] = {}
-        known = self._said.known
-        for field, value in choice.items():
-            if value is None or field in _ROUTED:
-                continue
-            if field == "logprobs":
-                self._logprobs(value, out)
-            elif field not in known or known[field] != value:
-                news = self._said.news(field, value)
-                if news is not None:
-                    about[field] = news
+        about = self._fields(choice, out)
         delta = choice.get("delta")
         if delta is None:
             delta = choice.get("message")  # of a completion that came whole
@@ -112,6 +102,20 @@ class ChoiceWriter:
         if reason is not None and reason != self._reason:
             self._reason = reason
             out.append({"type": "finish", "key": self._key, "path": self._path, "reason": str(reason)})
+
+    def _fields(self, choice: Mapping[str, Any], out: list[Event]) -> dict[str, Any]:
+        about: dict[str, Any] = {}
+        known = self._said.known
+        for field, value in choice.items():
+            if value is None or field in _ROUTED:
+                continue
+            if field == "logprobs":
+                self._logprobs(value, out)
+            elif field not in known or known[field] != value:
+                news = self._said.news(field, value)
+                if news is not None:
+                    about[field] = news
+        return about
 
     @property
     def is_finished(self) -> bool:
