@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-import msgpack
+import msgpack  # type: ignore[import-untyped]
 
 from ai_transport_codecs.wire.json_text import parse_json
 
@@ -42,10 +42,14 @@ def _parse(raw: Raw) -> Any:
 
 def _pack(value: Any) -> bytes:
     try:
-        packed: bytes = msgpack.packb(value, use_bin_type=True, unicode_errors="surrogatepass")
+        return _packed(value)
     except OverflowError:
-        packed = msgpack.packb(_without_huge(value), use_bin_type=True, unicode_errors="surrogatepass")
-    return packed
+        return _packed(_without_huge(value))
+
+
+def _packed(value: Any) -> bytes:
+    packed: Any = msgpack.packb(value, use_bin_type=True, unicode_errors="surrogatepass")
+    return bytes(packed)
 
 
 def _unpack(raw: Raw) -> Any:

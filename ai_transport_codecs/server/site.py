@@ -123,8 +123,8 @@ class Site:
         try:
             params = read_connect(query, self.settings)
             identity = self.authenticator.from_query(query)
-        except AITransportError as error:
-            link.end(failed(error))
+        except AITransportError as refusal:
+            link.end(failed(refusal))
             return None
         kept = None if params.resume is None else self._resumable(params.resume, identity)
         error = refusals.not_resumable() if params.resume is not None and kept is None else None
