@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from aiohttp import web
 
@@ -24,7 +24,11 @@ from .keys import Key, KeyRing, new_key, parse_key
 from .rest.routes import Rest
 from .settings import Settings
 from .site import Site
+from .sqlite_journal import SqliteJournal
 from .websocket import WebSocketEdge
+
+_PATIENCE: Final = 2.0
+"""How long requests that are under way may take when the server stops, in seconds."""
 
 
 class LocalServer:
@@ -87,34 +91,70 @@ class LocalServer:
 
     async def start(self) -> None:
         """Listen. Raises UsageError when the port is taken, or the database cannot be used."""
-        hub = MemoryHub(
-            clock=self._clock,
-            site="local",
-            immutable_namespaces=self._settings.immutable_namespaces,
-            max_message_size=self._settings.max_message_size,
-            retained_entries=self._settings.retained_entries,
-            journal=self._journal.add,
-        )
-        loop = asyncio.get_running_loop()
-        now_ms = lambda: int(self._clock() * 1000)  # noqa: E731
-        site = Site(hub, Authenticator(self._ring, now_ms), self._settings, loop, make=_connection, now_ms=now_ms)
+        if self._runner is not None:
+            raise UsageError("the server was started already; make another one")
+        journal = NoJournal() if self._db is None else SqliteJournal(Path(self._db))
+        self._journal = journal
+        site = self._make_site(journal)
+        if isinstance(journal, SqliteJournal):
+            await journal.open(site.hub.restore)
         self._site = site
-        edge = WebSocketEdge(site, self._journal)
-        http = HttpEdge(Rest(site, now_ms=now_ms, faults=self._has_faults), edge, self._journal)
+        sockets = WebSocketEdge(site, journal)
+        http = HttpEdge(Rest(site, now_ms=self._now_ms, faults=self._has_faults), sockets, journal)
         app = web.Application(client_max_size=self._settings.max_frame_size)
         app.router.add_route("*", "/{tail:.*}", http.serve)
-        app.on_shutdown.append(lambda _: edge.close())
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
-        await self._runner.setup()
-        listener = web.TCPSite(self._runner, self._host, self._asked_port, shutdown_timeout=2.0)
-        await listener.start()
-        self._port = self._runner.addresses[0][1]
+        app.on_shutdown.append(lambda _: sockets.close())
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_PATIENCE)
+        try:
+            await self._listen(self._runner)
+        except BaseException:
+            await self.stop()
+            raise
 
     async def stop(self) -> None:
         """Keep what is acknowledged, end all connections and listen no more."""
         if self._runner is not None:
             await self._runner.cleanup()
+        if self._site is not None:
+            self._site.close()
         await self._journal.close()
+
+    async def failed(self) -> None:
+        """Wait until the server can keep nothing more, which is when it should be stopped; for ever, if it can."""
+        if isinstance(self._journal, SqliteJournal):
+            await self._journal.failed.wait()
+        else:
+            await asyncio.get_running_loop().create_future()
+
+    def _make_site(self, journal: Journal) -> Site:
+        settings = self._settings
+        hub = MemoryHub(
+            clock=self._clock,
+            site="local",
+            immutable_namespaces=settings.immutable_namespaces,
+            max_message_size=settings.max_message_size,
+            retained_entries=settings.retained_entries,
+            journal=journal.add,
+        )
+        authenticator = Authenticator(self._ring, self._now_ms)
+        loop = asyncio.get_running_loop()
+        return Site(hub, authenticator, settings, loop, make=_connection, now_ms=self._now_ms)
+
+    async def _listen(self, runner: web.AppRunner) -> None:
+        await runner.setup()
+        listener = web.TCPSite(runner, self._host, self._asked_port)
+        try:
+            await listener.start()
+        except OSError as error:
+            raise UsageError(
+                f"unable to listen on {self._host}:{self._asked_port}: {error.strerror or error}; choose another port,"
+                " or 0 for any that is free",
+                cause=error,
+            ) from error
+        self._port = runner.addresses[0][1]
+
+    def _now_ms(self) -> int:
+        return int(self._clock() * 1000)
 
     async def __aenter__(self) -> Self:
         await self.start()

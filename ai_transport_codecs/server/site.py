@@ -116,6 +116,11 @@ class Site:
         if kept is not None:
             kept.cancel_timers()
 
+    def close(self) -> None:
+        """The server is over: nothing more happens by itself."""
+        for kept in self._kept.values():
+            kept.cancel_timers()
+
     # -- what sockets ask ----------------------------------------------------------------------------------------------
 
     def connect(self, link: Link, query: Mapping[str, str]) -> Connection | None:
