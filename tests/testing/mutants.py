@@ -188,12 +188,6 @@ class NamelessEvents(BrokenDecoder):
         return Decoded(decoded.inputs, [{k: v for k, v in each.items() if k != "type"} for each in decoded.outputs])
 
 
-class ByTheDeliverysName(BrokenDecoder):
-    def decode(self, message: InboundMessage) -> Decoded:
-        events = [event for side in super().decode(message)[:2] for event in side]
-        return Decoded(events, ()) if message.name == names.INPUT else Decoded((), events)
-
-
 class KnownKindsOnly(BrokenDecoder):
     def decode(self, message: InboundMessage) -> Decoded:
         kind = codec_headers(message.extras).get(h.KIND)
@@ -494,7 +488,6 @@ MUTANTS: Final[Mapping[str, Callable[[], Subject]]] = {
     "other_peoples_messages_are_skipped": lambda: subject(decoding(WantsAnEnvelope)),
     "malformed_messages_are_skipped": lambda: subject(decoding(TrustsHeaders)),
     "malformed_versions_do_not_raise": lambda: subject(decoding(DatasLength)),
-    "updates_cannot_change_direction": lambda: subject(decoding(ByTheDeliverysName)),
     "lone_malformed_messages_do_not_raise": lambda: subject(reducing(fold_output=_lone)),
     "every_event_type_is_accounted_for": lambda: subject(
         translating(translate=_swallowing), event_types={"surprise": {"type": "surprise"}}

@@ -41,7 +41,9 @@ def load_samples(target: str, codec: AnyCodec) -> Subject:
         if isinstance(subject, Subject):
             return dataclasses.replace(subject, codec=codec)
     if isinstance(found, Mapping):
-        return _supplemented(codec, [Sample(str(name), list(items)) for name, items in found.items()])
+        return _supplemented(
+            codec, [Sample(str(name), list(items() if callable(items) else items)) for name, items in found.items()]
+        )
     if isinstance(found, Sequence) and not isinstance(found, str | bytes):
         return _supplemented(codec, [Sample(target, list(found))])
     raise InvalidArgumentError(

@@ -95,13 +95,18 @@ def fold(
 
 def messages_of(codec: Codec[Any, Any, Any, Any], projection: Any) -> list[tuple[str, Any]]:
     """The projection's messages as (id, message), seen to have ids that are text and differ."""
-    with unbroken("get_messages"):
-        found = [(each.id, each.message) for each in codec.get_messages(projection)]
+    found = read_messages(codec, projection)
     ids = [id_ for id_, _ in found]
     require(all(isinstance(id_, str) for id_ in ids), f"get_messages gave ids that are not text: {shown(ids)}")
     if len(set(ids)) != len(ids):
         raise LawViolation(f"get_messages gave two messages one id: {shown(ids)}")
     return found
+
+
+def read_messages(codec: Codec[Any, Any, Any, Any], projection: Any) -> list[tuple[str, Any]]:
+    """The projection's messages as (id, message), whatever they are."""
+    with unbroken("get_messages"):
+        return [(each.id, each.message) for each in codec.get_messages(projection)]
 
 
 def read_live(codec: Codec[Any, Any, Any, Any], deliveries: Iterable[InboundMessage]) -> list[tuple[str, Any]]:

@@ -183,6 +183,7 @@ class Subject:
     reload: Callable[[Any], Any] = reload_message
     excused_types: Sequence[str] = ()
     """Output types that no sample needs to have."""
+    _others: dict[tuple[str, str], Recording] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def recordings(self) -> list[Recording]:
@@ -191,6 +192,13 @@ class Subject:
             raise LawViolation("there is no sample stream: give at least one")
         return [record(self.codec, sample) for sample in self.samples]
 
+    def recorded(self, sample: Sample, run: str) -> Recording:
+        """The sample as output of another run."""
+        key = (sample.name, run)
+        if key not in self._others:
+            self._others[key] = record(self.codec, sample, run)
+        return self._others[key]
+
     def streamed(self) -> Iterator[Recording]:
         """The recordings with a growing message in them."""
         found = [each for each in self.recordings if len({d.serial for d in each.deliveries}) < len(each.deliveries)]
@@ -198,14 +206,18 @@ class Subject:
             raise NotApplicable("no sample has a growing message")
         yield from found
 
-    @property
-    def input_events(self) -> list[Any]:
-        """The sample inputs as events, new ones each time."""
+    @cached_property
+    def _input_events(self) -> list[Any]:
         found = []
         for value in self.inputs:
             with unbroken(f"to_input({shown(value)})"):
                 found.append(self.codec.to_input(duplicate(value)))
         return found
+
+    @property
+    def input_events(self) -> list[Any]:
+        """The sample inputs as events, for each caller a copy."""
+        return [duplicate(event) for event in self._input_events]
 
     @cached_property
     def input_logs(self) -> list[list[InboundMessage]]:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Final, TypeVar
+from typing import Any, ClassVar, Final, TypeAlias, TypeVar
 
 import pytest
 
 from .generating import generate
 from .laws import LAWS, Law
+from .running import Verdict, run_laws
 from .subject import AnyCodec, Sample, Subject, reload_message
-from .violation import LawViolation, NotApplicable
+from .violation import LawViolation
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
+
+Items: TypeAlias = Sequence[Any] | Callable[[], Sequence[Any]]
+
+Items: TypeAlias = Sequence[Any] | Callable[[], Sequence[Any]]
 
 _REASON = "__deviates__"
 _MARKS_WITH_REASON = frozenset({"skip", "xfail"})
@@ -51,13 +56,14 @@ class CodecConformance:
     codec: AnyCodec
     """The codec under test."""
 
-    samples: Mapping[str, Sequence[Any]]
-    """Streams of the framework, by a name of yours: the items in the order in which a source gives them.
+    samples: Mapping[str, Items]
+    """Streams of the framework, by a name of yours: the items in the order in which a source gives them, or a function
+    that gives them.
 
     Each law is tried at every point of each sample, so a few dozen items are better than thousands.
     """
 
-    expected: Mapping[str, Sequence[Any]] = {}
+    expected: Mapping[str, Items] = {}
     """The messages that readers end with, for the samples of which they are known: the framework's own result."""
 
     inputs: Sequence[Any] = ()
@@ -92,9 +98,13 @@ class CodecConformance:
         return reload_message(message)
 
     def subject(self) -> Subject:
-        """What the laws are held against."""
+        """What the laws are held against. Raises LawViolation while ``codec`` or ``samples`` is missing."""
+        missing = [name for name in ("codec", "samples") if not hasattr(self, name)]
+        if missing:
+            raise LawViolation(f"{type(self).__name__} does not say its {' and '.join(missing)}; set them in the class")
         types = self.event_types
-        given = [Sample(name, list(items), self.expected.get(name)) for name, items in self.samples.items()]
+        expected = {name: _items(messages) for name, messages in self.expected.items()}
+        given = [Sample(name, _items(items), expected.get(name)) for name, items in self.samples.items()]
         unknown = sorted(set(self.expected) - set(self.samples))
         if unknown:
             raise LawViolation(f"'expected' names samples that there are none of: {', '.join(unknown)}")
@@ -123,6 +133,10 @@ class CodecConformance:
                 setattr(cls, name, _refusal(cls, name))
 
 
+def _items(given: Items) -> list[Any]:
+    return list(given() if callable(given) else given)
+
+
 _subjects: Final[dict[type, Subject]] = {}
 """One subject for all the laws of a class; they do not change it."""
 
@@ -130,14 +144,16 @@ _subjects: Final[dict[type, Subject]] = {}
 def _test_of(law: Law) -> Callable[[CodecConformance], None]:
     def test(self: CodecConformance) -> None:
         __tracebackhide__ = True
-        try:
-            if type(self) not in _subjects:
+        if type(self) not in _subjects:
+            try:
                 _subjects[type(self)] = self.subject()
-            law.check(_subjects[type(self)])
-        except NotApplicable as reason:
-            pytest.skip(str(reason))
-        except LawViolation as violation:
-            pytest.fail(f"{law.promise}\n\n{violation}", pytrace=False)
+            except LawViolation as violation:
+                pytest.fail(str(violation), pytrace=False)
+        [outcome] = run_laws(_subjects[type(self)], [law])
+        if outcome.verdict is Verdict.SKIP:
+            pytest.skip(outcome.reason)
+        if outcome.verdict is Verdict.FAIL:
+            pytest.fail(f"{law.promise}\n\n{outcome.reason}", pytrace=False)
 
     test.__name__ = f"test_{law.name}"
     test.__qualname__ = f"CodecConformance.{test.__name__}"

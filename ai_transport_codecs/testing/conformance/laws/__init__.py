@@ -93,7 +93,6 @@ _CHECKS: Final[tuple[Callable[[Subject], None], ...]] = (
     strangers.other_peoples_messages_are_skipped,
     strangers.malformed_messages_are_skipped,
     strangers.malformed_versions_do_not_raise,
-    strangers.updates_cannot_change_direction,
     strangers.lone_malformed_messages_do_not_raise,
     inventory.every_event_type_is_accounted_for,
     inventory.dropped_events_have_a_reason,

@@ -9,7 +9,7 @@ from typing import Final
 from ai_transport_codecs.testing.conformance.channel import Log
 from ai_transport_codecs.testing.conformance.deliveries import late
 from ai_transport_codecs.testing.conformance.reader import Reader
-from ai_transport_codecs.testing.conformance.subject import Pipe, Recording, Subject, record
+from ai_transport_codecs.testing.conformance.subject import Pipe, Recording, Subject
 from ai_transport_codecs.testing.conformance.violation import NotApplicable, require_same
 from ai_transport_codecs.wire.messages import InboundMessage
 
@@ -19,7 +19,7 @@ _FEW: Final = 6
 def concurrent_runs_do_not_mix(subject: Subject) -> None:
     """Several runs stream into one channel and one decoder reads them: each run reads as if it were alone."""
     for first, second in _pairs(subject.recordings):
-        alone = {run: record(subject.codec, each.sample, run) for run, each in (("run-a", first), ("run-b", second))}
+        alone = {run: subject.recorded(each.sample, run) for run, each in (("run-a", first), ("run-b", second))}
         for number in range(3):
             deliveries = _interleaved(subject, alone, number)
             for position in {0, len(deliveries) // 2}:
@@ -40,7 +40,7 @@ def messages_of_one_run_do_not_mix(subject: Subject) -> None:
     if not pairs:
         raise NotApplicable("there is one sample only")
     for first, second in pairs:
-        alone = {run: record(subject.codec, each.sample, run) for run, each in (("run-a", first), ("run-b", second))}
+        alone = {run: subject.recorded(each.sample, run) for run, each in (("run-a", first), ("run-b", second))}
         reader = Reader(subject.codec).read(_interleaved(subject, alone, 0))
         found = dict(reader.messages())
         for recording in alone.values():
