@@ -164,7 +164,9 @@ def test_objects_of_a_provider_in_additional_kwargs_become_plain_data() -> None:
     call = ToolCallBlock(tool_call_id="f-1", tool_name="f", tool_kwargs='{"a": 1}')
     [*_, last] = items = responses([Piece(call="f-1", args='{"a":'), Piece(call="f-1", args=" 1}")])
     last.message = ChatMessage(
-        role="assistant", blocks=[call], additional_kwargs={"tool_calls": [{"id": "f-1", "function": Function(text="")}]}
+        role="assistant",
+        blocks=[call],
+        additional_kwargs={"tool_calls": [{"id": "f-1", "function": Function(text="")}]},
     )
     [message] = held(items)
     assert message.blocks == [call]
