@@ -10,6 +10,8 @@ from typing import Final
 
 import ai_transport_codecs
 
+from .serve import add_serve
+
 _DEMO_NEEDS: Final = frozenset({"langchain_core", "langchain_openai", "pydantic"})
 _MISSING: Final = 2
 _INTERRUPTED: Final = 130
@@ -64,6 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     check.add_argument("--json", action="store_true", help="print one JSON object, and nothing else")
     check.set_defaults(run=_check)
+
+    add_serve(commands)
     return parser
 
 
