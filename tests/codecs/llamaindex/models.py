@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from llama_index.core.base.llms.types import (
     ChatMessage,
@@ -23,6 +23,9 @@ from llama_index.core.llms import CustomLLM
 from llama_index.core.llms.callbacks import llm_completion_callback
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.llm import ToolSelection
+from llama_index.core.workflow import Event
+
+EventT = TypeVar("EventT", bound=Event)
 
 Manner = Literal["cumulative", "deltas", "no delta", "cumulative without delta"]
 
@@ -126,9 +129,7 @@ class ScriptedLLM(FunctionCallingLLM):
     def _prepare_chat_with_tools(self, tools: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
         return {"messages": kwargs.get("chat_history") or []}
 
-    def get_tool_calls_from_response(
-        self, response: ChatResponse, error_on_no_tool_call: bool = True, **kwargs: Any
-    ) -> list[ToolSelection]:
+    def get_tool_calls_from_response(self, response: ChatResponse, *args: Any, **kwargs: Any) -> list[ToolSelection]:
         return [
             ToolSelection(
                 tool_id=block.tool_call_id or "", tool_name=block.tool_name, tool_kwargs=_parsed(block.tool_kwargs)
@@ -140,19 +141,19 @@ class ScriptedLLM(FunctionCallingLLM):
     def chat(self, messages: Any, **kwargs: Any) -> ChatResponse:
         raise NotImplementedError
 
-    def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
+    def complete(self, *args: Any, **kwargs: Any) -> CompletionResponse:
         raise NotImplementedError
 
-    async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
+    async def acomplete(self, *args: Any, **kwargs: Any) -> CompletionResponse:
         raise NotImplementedError
 
     def stream_chat(self, messages: Any, **kwargs: Any) -> Any:
         raise NotImplementedError
 
-    def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> Any:
+    def stream_complete(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError
 
-    async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> Any:
+    async def astream_complete(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError
 
 
@@ -170,15 +171,22 @@ class CompletionLLM(CustomLLM):
         return LLMMetadata(is_function_calling_model=False)
 
     @llm_completion_callback()
-    def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
+    def complete(self, *args: Any, **kwargs: Any) -> CompletionResponse:
         return CompletionResponse(text=self._texts.pop(0))
 
     @llm_completion_callback()
-    def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
+    def stream_complete(self, *args: Any, **kwargs: Any) -> CompletionResponseGen:
         words = self._texts.pop(0).split(" ")
         pieces = [word if number == 0 else f" {word}" for number, word in enumerate(words)]
         for number, piece in enumerate(pieces):
             yield CompletionResponse(text="".join(pieces[: number + 1]), delta=piece)
+
+
+def dynamic(cls: type[EventT], **fields: Any) -> EventT:
+    """An event with fields that its class does not declare."""
+    make: Any = cls
+    made: EventT = make(**fields)
+    return made
 
 
 def _parsed(kwargs: Any) -> Any:

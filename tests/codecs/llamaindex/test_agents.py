@@ -167,7 +167,7 @@ class Forecast(BaseModel):
 
 
 async def test_structured_output_is_said_once() -> None:
-    def structured(messages: list[ChatMessage]) -> dict[str, Any]:
+    def structured(messages: list[ChatMessage]) -> Any:
         return {"city": "Lisbon", "sun": True}
 
     agent = FunctionAgent(tools=[weather], llm=ScriptedLLM(ANSWER), structured_output_fn=structured)

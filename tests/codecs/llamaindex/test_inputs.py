@@ -23,6 +23,7 @@ from ai_transport_codecs.codecs.llamaindex import CODEC, CarriedEvent, LlamaInde
 from ai_transport_codecs.wire import names
 from ai_transport_codecs.wire.headers import MESSAGE_ID, transport_headers
 from ai_transport_codecs.wire.messages import InboundMessage
+from tests.codecs.llamaindex.models import dynamic
 from tests.codecs.llamaindex.wire import Log
 
 
@@ -78,7 +79,7 @@ def test_a_files_path_is_refused_since_no_agent_could_open_it(tmp_path: Path) ->
     path = tmp_path / "a.png"
     path.write_bytes(PNG)
     with pytest.raises(
-        InvalidArgumentError, match="cannot send a ImageBlock with a path, .* pass the file's bytes or a URL"
+        InvalidArgumentError, match=r"cannot send a ImageBlock with a path, .* pass the file's bytes or a URL"
     ):
         CODEC.to_input([ImageBlock(path=path)])
 
@@ -102,7 +103,7 @@ def test_what_is_no_input_is_refused_with_what_to_send_instead(value: Any, named
 
 
 def test_an_event_whose_message_is_none_is_refused() -> None:
-    with pytest.raises(InvalidArgumentError, match="must be a ChatMessage, not str, use codec.to_input"):
+    with pytest.raises(InvalidArgumentError, match=r"must be a ChatMessage, not str, use codec\.to_input"):
         CODEC.create_encoder().encode_input({"kind": "user-message", "message": "hi"})
 
 
@@ -110,10 +111,10 @@ def test_an_answer_to_a_request_is_data_by_the_name_of_its_type() -> None:
     class Approved(HumanResponseEvent):
         by: str
 
-    projection = sent(human_response("M", Approved(by="Ann", response="yes")))
+    projection = sent(human_response("M", dynamic(Approved, by="Ann", response="yes")))
     assert projection.messages == []
     assert projection.answers == [CarriedEvent("human-response", "Approved", {"by": "Ann", "response": "yes"}, "M")]
-    assert sent(CODEC.to_input(HumanResponseEvent(response="no"))).answers[0].data == {"response": "no"}
+    assert sent(CODEC.to_input(dynamic(HumanResponseEvent, response="no"))).answers[0].data == {"response": "no"}
 
 
 def result(content: Any) -> Any:

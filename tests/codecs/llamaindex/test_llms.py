@@ -21,7 +21,7 @@ from llama_index.core.base.llms.types import (
 from ai_transport_codecs.wire import names
 from ai_transport_codecs.wire.headers import KIND, codec_headers
 from tests.codecs.llamaindex.models import CompletionLLM, Manner, Piece, ScriptedLLM, responses
-from tests.codecs.llamaindex.wire import joined, live, write_all, write_each, Log
+from tests.codecs.llamaindex.wire import Log, joined, live, write_all, write_each
 
 ANSWER = [
     Piece(thinking="The user "),
@@ -115,7 +115,7 @@ def test_two_calls_of_one_response_are_two_calls() -> None:
 
 
 def test_thinking_that_the_last_message_forgets_stays() -> None:
-    """LlamaIndex's own result is wrong here: some integrations give thinking in deltas, and nothing of it at the end."""
+    """LlamaIndex's own result is wrong here: some integrations give thinking in deltas, and forget it."""
     forgetful = responses(ANSWER[:4])
     for response in forgetful:
         response.message.blocks = [block for block in response.message.blocks if isinstance(block, TextBlock)]

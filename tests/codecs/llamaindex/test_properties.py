@@ -19,7 +19,7 @@ from ai_transport_codecs.codecs.llamaindex.reducer import ITEM_KINDS, STREAM_KIN
 from ai_transport_codecs.wire import names
 from ai_transport_codecs.wire.headers import MESSAGE_ID
 from ai_transport_codecs.wire.messages import InboundMessage
-from tests.codecs.llamaindex.models import Manner, Piece, responses
+from tests.codecs.llamaindex.models import Manner, Piece, dynamic, responses
 from tests.codecs.llamaindex.wire import Reader, joined, late, live, write_all
 
 TEXT = st.text(alphabet='ab {}"[]:1é😀\n$', max_size=4)
@@ -40,24 +40,24 @@ MANNERS: st.SearchStrategy[Manner] = st.sampled_from(["cumulative", "cumulative 
 def run_of(agent: str, pieces: Sequence[Piece]) -> list[Any]:
     """The events of one answer of an agent, and of the tools it calls."""
     said = responses(pieces)
-    events: list[Any] = [AgentInput(input=[], current_agent_name=agent)]
-    for response in said:
-        events.append(
-            AgentStream(
-                delta=response.delta or "",
-                response=response.message.content or "",
-                current_agent_name=agent,
-                thinking_delta=response.additional_kwargs.get("thinking_delta"),
-                tool_calls=selections(response.message),
-            )
+    stream = [
+        AgentStream(
+            delta=response.delta or "",
+            response=response.message.content or "",
+            current_agent_name=agent,
+            thinking_delta=response.additional_kwargs.get("thinking_delta"),
+            tool_calls=selections(response.message),
         )
+        for response in said
+    ]
     message = said[-1].message
-    events.append(AgentOutput(response=message, current_agent_name=agent, tool_calls=selections(message)))
+    output = AgentOutput(response=message, current_agent_name=agent, tool_calls=selections(message))
+    events: list[Any] = [AgentInput(input=[], current_agent_name=agent), *stream, output]
     for call in selections(message):
         fields: dict[str, Any] = {"tool_name": call.tool_name, "tool_kwargs": {}, "tool_id": call.tool_id}
-        output = ToolOutput(tool_name=call.tool_name, content=f"{call.tool_id} done", raw_input={}, raw_output=None)
-        events += [ToolCall(**fields), ToolCallResult(**fields, tool_output=output, return_direct=False)]
-    return [*events, Event(n=len(events))]
+        result = ToolOutput(tool_name=call.tool_name, content=f"{call.tool_id} done", raw_input={}, raw_output=None)
+        events += [ToolCall(**fields), ToolCallResult(**fields, tool_output=result, return_direct=False)]
+    return [*events, dynamic(Event, n=len(events))]
 
 
 def selections(message: ChatMessage) -> list[ToolSelection]:
@@ -162,8 +162,27 @@ JSON: st.SearchStrategy[Any] = st.recursive(
         st.lists(inner, max_size=3),
         st.dictionaries(
             st.sampled_from(
-                ["blocks", "kwargs", "metadata", "block_type", "text", "content", "tool_kwargs", "tool_call_id", "url"]
-                + ["$text", "$json", "$strip", "$bytes", "$$text", "role", "score", "id", "tool_calls", "images"]
+                [
+                    "blocks",
+                    "kwargs",
+                    "metadata",
+                    "block_type",
+                    "text",
+                    "content",
+                    "tool_kwargs",
+                    "tool_call_id",
+                    "url",
+                    "$text",
+                    "$json",
+                    "$strip",
+                    "$bytes",
+                    "$$text",
+                    "role",
+                    "score",
+                    "id",
+                    "tool_calls",
+                    "images",
+                ]
             ),
             inner,
             max_size=3,

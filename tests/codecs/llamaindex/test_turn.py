@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, ImageBlock, TextBlock, ToolCallBlock
+from llama_index.core.bridge.pydantic import PrivateAttr
 from llama_index.core.chat_engine import ContextChatEngine, SimpleChatEngine
 from llama_index.core.memory import ChatMemoryBuffer
 from llama_index.core.tools import FunctionTool
@@ -25,7 +26,7 @@ from llama_index.core.workflow import (
 
 from ai_transport_codecs import AgentSession, ClientSession, InvalidArgumentError, MemoryHub
 from ai_transport_codecs.codecs.llamaindex import agent_turn, chat_engine_turn, llm_turn
-from tests.codecs.llamaindex.models import CompletionLLM, Piece, ScriptedLLM
+from tests.codecs.llamaindex.models import CompletionLLM, Piece, ScriptedLLM, dynamic
 from tests.codecs.llamaindex.test_agents import ANSWER, CALL, weather
 from tests.codecs.llamaindex.test_engines import NODES, Retriever
 
@@ -144,7 +145,7 @@ class Asks(Workflow):
 
     @step
     async def begin(self, ev: StartEvent) -> InputRequiredEvent:
-        return InputRequiredEvent(prefix="Really?")
+        return dynamic(InputRequiredEvent, prefix="Really?")
 
     @step
     async def end(self, ctx: Context, ev: HumanResponseEvent) -> StopEvent:
@@ -153,7 +154,7 @@ class Asks(Workflow):
 
 async def test_a_request_for_human_input_may_be_answered_by_the_handler() -> None:
     async def human(run: Any, event: InputRequiredEvent) -> HumanResponseEvent:
-        return HumanResponseEvent(response=f"yes to {event.prefix}")
+        return dynamic(HumanResponseEvent, response=f"yes to {event.prefix}")
 
     async with conversation(agent_turn(Asks(), human=human)) as session:
         assert contents(await say(session, "go")) == ["You said yes to Really?"]
@@ -175,6 +176,12 @@ async def test_a_workflow_that_fails_ends_the_turn_with_its_error() -> None:
 class Waiting(ScriptedLLM):
     """Says its script, and then nothing more until it is closed."""
 
+    _is_closed: asyncio.Event = PrivateAttr(default_factory=asyncio.Event)
+
+    @property
+    def is_closed(self) -> asyncio.Event:
+        return self._is_closed
+
     async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> Any:
         given = await super().astream_chat(messages, **kwargs)
 
@@ -184,14 +191,15 @@ class Waiting(ScriptedLLM):
                     yield response
                 await asyncio.Event().wait()
             finally:
-                self.closed.append("closed")
+                self._is_closed.set()
 
         return answer()
 
 
 @pytest.mark.parametrize("source", ["llm", "engine", "agent"])
 async def test_cancelling_a_turn_closes_the_model(source: str) -> None:
-    llm = Waiting([Piece("It "), Piece("goes ")])
+    scripted: Any = Waiting
+    llm = scripted([Piece("It "), Piece("goes ")])
     handler = {
         "llm": lambda: llm_turn(llm),
         "engine": lambda: chat_engine_turn(
@@ -207,6 +215,4 @@ async def test_cancelling_a_turn_closes_the_model(source: str) -> None:
         await turn.wait()
         assert turn.status == "cancelled"
         assert contents(turn.messages) == ["It goes "]
-        while not llm.closed:
-            await asyncio.sleep(0)
-    assert "closed" in llm.closed
+        await llm.is_closed.wait()
