@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from ai_transport_codecs.codec.contract import Codec, Decoded
+from ai_transport_codecs.codec.contract import Codec, CodecMessage, Decoded
 from ai_transport_codecs.wire import headers as h
 from ai_transport_codecs.wire import names
 from ai_transport_codecs.wire.headers import transport_headers
@@ -43,6 +43,7 @@ class Applier:
         self._retention = Retention(reorder_window_ms)
         self._ledger = RunLedger(self.index, self.signals, self._retention, self._faults)
         self._announced_version = 0
+        self.newest_serial = ""
         self._lifecycle: Mapping[str | None, Callable[..., Applied]] = {
             **dict.fromkeys(names.RUN_LIFECYCLE, self._ledger.apply_run_message),
             **dict.fromkeys(names.STEP_LIFECYCLE, self._ledger.apply_step_message),
@@ -133,6 +134,8 @@ class Applier:
 
     def _apply_first(self, message: InboundMessage, *, live: bool) -> Applied:
         self._retention.advance(message.timestamp)
+        if message.serial is not None and message.serial > self.newest_serial:
+            self.newest_serial = message.serial
         apply_lifecycle = self._lifecycle.get(message.name)
         if apply_lifecycle is not None:
             return apply_lifecycle(message, live=live)
@@ -251,6 +254,14 @@ class Applier:
                 else:
                     place = _place_of(node, Envelope(message_id=message_id), None)
                     self.signals.output.emit(OutputEvent(*place, replaced=True))
+        self._announce()
+
+    def give(self, messages: Sequence[CodecMessage[Any]]) -> None:
+        """Begin with messages that the application has stored, one after the other."""
+        parent: str | None = None
+        for message in messages:
+            self.index.give(message, parent)
+            parent = message.id
         self._announce()
 
     def delete(self, key: str) -> None:

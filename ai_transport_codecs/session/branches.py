@@ -20,6 +20,16 @@ class SiblingGroup(NamedTuple):
     members: list[Node]
 
 
+class Segment(NamedTuple):
+    """What one visible node shows: its messages, or from a regenerated one on those of another version.
+
+    ``sources`` are the nodes whose messages these are: when none of them changed, nor the structure, nor has this.
+    """
+
+    messages: list[CodecMessage[Any]]
+    sources: tuple[Node, ...]
+
+
 class Branches:
     """What can be seen of a tree. Computed anew when the structure changed, and only when somebody reads."""
 
@@ -31,6 +41,7 @@ class Branches:
         self._groups: dict[Node, SiblingGroup] = {}
         self._replies: dict[str | None, list[RunNode]] = {}
         self._by_target: dict[str, list[RunNode]] = {}
+        self._contested: list[SiblingGroup] = []
 
     def runs(self) -> list[RunNode]:
         """All runs, in order."""
@@ -41,6 +52,11 @@ class Branches:
         """The node's siblings: runs that follow the same message; inputs that are edits of one another."""
         self._refresh()
         return self._groups.get(node)
+
+    def contested(self) -> list[SiblingGroup]:
+        """The inputs that have edits, with them: the groups of more than one input."""
+        self._refresh()
+        return self._contested
 
     def replies(self, message_id: str) -> list[RunNode]:
         """The runs that follow a message, except superseded ones."""
@@ -56,7 +72,7 @@ class Branches:
             if node in self._superseded:
                 continue
             parent = self._index.owner(node.parent)
-            if parent is not None and parent not in path:
+            if parent is not None and parent not in path and not _precedes(node, parent):
                 continue
             group = self._groups[node]
             if len(group.members) > 1:
@@ -77,14 +93,33 @@ class Branches:
 
     def flatten(self, nodes: Iterable[Node], selections: Mapping[str, str]) -> list[CodecMessage[Any]]:
         """The messages of these nodes; where a later message of a run was regenerated, the selected version's."""
+        return [message for segment in self.segments(nodes, selections) for message in segment.messages]
+
+    def segments(self, nodes: Iterable[Node], selections: Mapping[str, str]) -> list[Segment]:
+        """What :meth:`flatten` shows, by the nodes that show it."""
         self._refresh()
         shown = list(nodes)
         nested = self._nested(shown) if self._by_target else ()
+        return [self.segment(node, selections) for node in shown if node not in nested]
+
+    def segment(self, node: Node, selections: Mapping[str, str]) -> Segment:
+        """What one node shows."""
+        self._refresh()
+        if not self._by_target:
+            return Segment(node.log.messages(), (node,))
         messages: list[CodecMessage[Any]] = []
-        for node in shown:
-            if node not in nested:
-                self._emit(node, selections, messages)
-        return messages
+        followed: dict[Node, None] = {}
+        current: Node | None = node
+        while current is not None:
+            followed[current] = None
+            own, current = current.log.messages(), None
+            for position, message in enumerate(own):
+                version = self._version_of(own, position, selections)
+                if version is not None and version not in followed:
+                    current = version
+                    break
+                messages.append(message)
+        return Segment(messages, tuple(followed))
 
     def _nested(self, nodes: list[Node]) -> set[Node]:
         nested: set[Node] = set()
@@ -100,22 +135,6 @@ class Branches:
         if not candidates:
             return []
         return [run for run in candidates if run.parent == messages[position - 1].id]
-
-    def _emit(self, node: Node, selections: Mapping[str, str], into: list[CodecMessage[Any]]) -> None:
-        followed: set[Node] = set()
-        current: Node | None = node
-        while current is not None:
-            followed.add(current)
-            messages, current = current.log.messages(), None
-            if not self._by_target:
-                into.extend(messages)
-                return
-            for position, message in enumerate(messages):
-                version = self._version_of(messages, position, selections)
-                if version is not None and version not in followed:
-                    current = version
-                    break
-                into.append(message)
 
     def _version_of(
         self, messages: list[CodecMessage[Any]], position: int, selections: Mapping[str, str]
@@ -135,7 +154,7 @@ class Branches:
     # --- groups
 
     def _selected(self, group: SiblingGroup, selections: Mapping[str, str]) -> Node:
-        for root in _names_of(group) if selections else ():
+        for root in names_of(group) if selections else ():
             selected = self._index.find(selections[root]) if root in selections else None
             if selected in group.members:
                 return selected
@@ -175,6 +194,7 @@ class Branches:
                 group = groups.setdefault((node.parent, root), SiblingGroup(root, []))
                 group.members.append(node)
                 self._groups[node] = group
+        self._contested = [group for group in groups.values() if len(group.members) > 1]
 
     def _edit_root(self, node: InputNode, roots: dict[InputNode, str]) -> str:
         """The key of the message that this one is, in the end, an edit of."""
@@ -201,7 +221,12 @@ class Branches:
         return root
 
 
-def _names_of(group: SiblingGroup) -> Iterator[str]:
+def _precedes(node: Node, parent: Node) -> bool:
+    """Whether ``node`` was given by the application, and what it follows was told by the channel only later."""
+    return node.serial == "" and node.order < parent.order
+
+
+def names_of(group: SiblingGroup) -> Iterator[str]:
     """The keys under which a choice in this group may have been made, its root first.
 
     The root was another one before an older sibling was loaded, or before a fork became known as a run.

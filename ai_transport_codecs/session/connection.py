@@ -60,6 +60,7 @@ class Connection:
         self._unsubscribe: Unsubscribe | None = None
         self._ignore_states = self.channel.on_state_change(self._on_state)
         self._closing: Signal[None] = Signal()
+        self._has_left = False
         self.is_closed = False
 
     async def connect(self) -> None:
@@ -71,11 +72,13 @@ class Connection:
             raise SessionClosedError("unable to connect; session is closed, create a new one")
         if self._attempt is None:
             self._attempt = asyncio.get_running_loop().create_task(self._connect(), name="ai-transport-connect")
+            self._attempt.add_done_callback(lambda task: task.cancelled() or task.exception())
         await asyncio.shield(self._attempt)
 
     async def _connect(self) -> None:
-        if self._unsubscribe is not None:
-            self._unsubscribe()
+        if self.is_closed:
+            raise SessionClosedError("unable to connect; session is closed, create a new one")
+        self._stop_listening()
         # Listening comes before attaching, so that nothing delivered in between is missed.
         self._unsubscribe = self.channel.subscribe(self._deliver)
         try:
@@ -89,6 +92,9 @@ class Connection:
             self.report(self._failure)
             raise self._failure from error
         self._failure = None
+        if self._is_gone():  # closed while attaching: nobody else will detach it
+            await self._leave()
+            raise SessionClosedError("unable to connect; session was closed meanwhile, create a new one")
 
     async def ready(self, operation: str) -> None:
         """Wait until connected; raises what keeps ``operation`` from being done, before anything is published."""
@@ -119,11 +125,6 @@ class Connection:
             )
 
     @property
-    def was_connected(self) -> bool:
-        """Whether connect was ever called."""
-        return self._unsubscribe is not None
-
-    @property
     def client_id(self) -> str | None:
         """The identity to stamp on inputs: None when the client is anonymous or a wildcard (session spec 3.1)."""
         client_id = self.channel.client_id
@@ -139,28 +140,52 @@ class Connection:
         """Call ``listener`` when the session closes."""
         return self._closing.subscribe(lambda _: listener())
 
-    async def close(self) -> None:
-        """Stop listening and detach, best effort. Publishes nothing. Idempotent."""
+    def _is_gone(self) -> bool:
+        """Whether the session was closed while something was awaited."""
+        return self.is_closed
+
+    def shut(self) -> None:
+        """Be closed: hear nothing more, and tell those who wait. :meth:`close` does the rest. Idempotent."""
         if self.is_closed:
             return
         self.is_closed = True
-        self._closing.emit(None)
         self._ignore_states()
+        self._stop_listening()
+        self.errors = Signal()
+        self._closing.emit(None)
+
+    async def close(self) -> None:
+        """Stop listening and detach, best effort. Publishes nothing. Idempotent."""
+        self.shut()
+        if not self._has_left:
+            self._has_left = True
+            await self._leave()
+
+    def _stop_listening(self) -> None:
         if self._unsubscribe is not None:
             self._unsubscribe()
-            try:
-                await self.channel.detach()
-            except Exception as error:  # the session is over either way
-                _log.info("detaching channel %r failed: %s", self.channel.name, error)
-        self.errors = Signal()
+            self._unsubscribe = None
 
-    def _deliver(self, message: InboundMessage) -> None:
+    async def _leave(self) -> None:
+        if self._attempt is None and self._failure is None:
+            return  # never connected, so nothing to leave
+        self._stop_listening()
         try:
-            self._on_message(message)
+            await self.channel.detach()
+        except Exception as error:  # the session is over either way
+            _log.info("detaching channel %r failed: %s", self.channel.name, error)
+
+    def guard(self, handle: Callable[[InboundMessage], None], message: InboundMessage) -> None:
+        """Let ``handle`` take a message; what it raises is an ``error`` event, and the subscription goes on."""
+        try:
+            handle(message)
         except Exception as error:
             self.report(
                 SessionSubscriptionError(f"unable to process channel message; {error!r}. It was skipped", cause=error)
             )
+
+    def _deliver(self, message: InboundMessage) -> None:
+        self.guard(self._on_message, message)
 
     def _on_state(self, change: ChannelStateChange) -> None:
         if not self._has_attached:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ai_transport_codecs.codec.contract import CodecMessage
 from ai_transport_codecs.errors import AgentError, SessionClosedError
+from ai_transport_codecs.wire import headers as h
 from ai_transport_codecs.wire.headers import Headers
 
 from .events import OutputEvent, RunEvent, RunStatus, Unsubscribe
 from .invocation import Invocation
-from .nodes import RunNode
+from .nodes import InputNode, RunNode
+from .steer import Steer
 
 if TYPE_CHECKING:
     from .client import ClientSession
@@ -28,7 +30,9 @@ class ClientRun(Generic[MessageT]):
 
     def __init__(self, session: ClientSession[MessageT], headers: Headers, event_id: str, message_id: str) -> None:
         self._session = session
-        self._continues = headers.get("run-id")
+        self.continues = headers.get(h.RUN_ID)
+        """The suspended run that the input continues; None for an input that a run of its own answers."""
+        self._sent_after = session.tree.newest_serial
         self.input_event_id = event_id
         self.input_message_id = message_id
         self._run_id = ""
@@ -68,13 +72,34 @@ class ClientRun(Generic[MessageT]):
         """The answer's messages so far."""
         return [entry.message for entry in self.get_messages()]
 
+    def get_exchange(self) -> list[CodecMessage[MessageT]]:
+        """The question and the answer so far: the run's input message, then :meth:`get_messages`, each id once.
+
+        Before the run has started, what this send said; nothing of it when it said no message of its own.
+        """
+        tree, run = self._session.tree, self._node()
+        asked = tree.node_of(self.input_message_id if run is None or run.parent is None else run.parent)
+        question = tree.messages(asked) if isinstance(asked, InputNode) else []
+        ids = {entry.id for entry in question}
+        return [*question, *(entry for entry in self.get_messages() if entry.id not in ids)]
+
     def to_invocation(self) -> Invocation:
         """What to post to an agent that is woken by HTTP."""
         return Invocation(self.input_event_id, self._session.channel_name)
 
     async def cancel(self) -> None:
         """Ask the agent to stop; returns once the channel has the request. Works before the run has started, too."""
-        await self._session.cancel_input(self.input_message_id, self._continues)
+        await self._session.cancel_input(self.input_message_id, self.continues)
+
+    def steer(self, value: Any) -> Steer:
+        """Say something to the run while it is under way. Returns at once: see :class:`~.steer.Steer` for the rest.
+
+        ``value`` is what :meth:`View.send` takes, one message. It is sent once the run has started. Its ``published``
+        and ``outcome`` raise InvalidArgumentError when the run has ended already (nothing is sent then) or the codec
+        cannot carry the value, SessionClosedError, ChannelNotReadyError (104007), InsufficientCapabilityError (40160)
+        or SessionSendError (104005).
+        """
+        return self._session.steer(value, self)
 
     async def wait(self) -> RunStatus:
         """Wait until the run is over or suspended; how it stands then. Raises SessionClosedError."""
@@ -126,10 +151,11 @@ class ClientRun(Generic[MessageT]):
 
     async def events(self) -> AsyncIterator[Any]:
         """The codec's output events from now on, one by one, until the run is over or suspended."""
-        await self._started
         queue: asyncio.Queue[Any] = asyncio.Queue()
+        # Listening begins before the start: the first outputs may come in the same breath.
         unsubscribe = self._watch(lambda: queue.put_nowait(None), lambda event: [*map(queue.put_nowait, event.outputs)])
         try:
+            await self._started
             while self.status is RunStatus.ACTIVE or not queue.empty():
                 self._check_open()
                 event = await queue.get()
@@ -137,6 +163,13 @@ class ClientRun(Generic[MessageT]):
                     yield event
         finally:
             unsubscribe()
+
+    def is_answered_by(self, serial: str) -> bool:
+        """Whether a start of that serial, for this input's message, can be the answer to this send.
+
+        An older one cannot, for a message to which something was sent before.
+        """
+        return self.continues is None or serial > self._sent_after
 
     def begin(self, run_id: str) -> None:
         """The agent's start for this input was seen."""

@@ -7,7 +7,9 @@ with the better claim counts, then the one with the lower serial. So older histo
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
+
+from ai_transport_codecs.codec.contract import CodecMessage
 
 from .envelope import Envelope
 from .events import RunEvent
@@ -15,11 +17,13 @@ from .nodes import NO_SERIAL, InputNode, Node, RunNode, RunOrigin
 from .wire_log import Folding
 
 # Who owns a message id, best claim first: the input whose own it is; a run that published it or was sent it; a run that
-# it triggered; the fork that carries it, which gives way to the run that answers it.
+# it triggered; the fork that carries it, which gives way to the run that answers it. A message that the application
+# gave belongs to nobody else as long as the channel has not told it: then its claim is gone.
 OWN_INPUT: Final = 0
 PUBLISHED: Final = 1
-TRIGGER: Final = 2
-FORK: Final = 3
+GIVEN: Final = 2
+TRIGGER: Final = 3
+FORK: Final = 4
 
 # What tells where a run belongs, best first: its start; the local insert of its start; any other message.
 STARTED: Final = 0
@@ -48,6 +52,11 @@ class NodeIndex:
         self._claims: dict[str, Claim] = {}
         self._forks: dict[str, tuple[RunNode, RunOrigin]] = {}
         self._pointed_at: set[str] = set()
+        self._given: dict[str, InputNode] = {}
+        self.given_ids: set[str] = set()
+        """The ids of all messages that the application gave, also of those that the channel told since."""
+        self.marks_older = False
+        """Whether the nodes that are made now come with older history."""
 
     # --- reading
 
@@ -76,6 +85,11 @@ class NodeIndex:
         claim = self._claims.get(message_id)
         return claim is not None and claim.strength != TRIGGER
 
+    @property
+    def message_count(self) -> int:
+        """About how many messages are known: enough to judge how much a page of history brought."""
+        return len(self._claims)
+
     def superseded(self) -> set[Node]:
         """The runs that a fork replaced, by whichever of their ids it named them."""
         return {run for run in map(self.find_run, self._superseded) if run is not None}
@@ -84,10 +98,12 @@ class NodeIndex:
 
     def place_input(self, message_id: str, envelope: Envelope, serial: str | None) -> InputNode:
         """The input node of a user's message, made or brought up to date."""
+        self._let_go(message_id)
         node = self.inputs.get(message_id)
         is_new = node is None
         if node is None:
             node = self.inputs[message_id] = InputNode(message_id, self._next_sequence(), self._folding)
+            node.is_older = self.marks_older
             self._claim(message_id, OWN_INPUT, serial, node)
         if is_new or (serial is not None and serial < (node.serial or NO_SERIAL)):
             node.serial = serial
@@ -97,6 +113,7 @@ class NodeIndex:
 
     def place_run(self, run_id: str, envelope: Envelope, serial: str | None) -> RunNode:
         """The run that a message names, made or brought up to date."""
+        self._let_go(envelope.message_id)
         node = self._get_or_create(run_id, envelope.input_message_id)
         origin = _observed(envelope, serial)
         if node.origin is None or origin[:2] < node.origin[:2]:
@@ -109,6 +126,7 @@ class NodeIndex:
 
     def place_fork(self, fork_id: str, envelope: Envelope, serial: str | None) -> RunNode:
         """The run that a forked input belongs to: its own, until the run that answers it is known."""
+        self._let_go(fork_id)
         origin = _observed(envelope, serial)
         held = self._forks.get(fork_id)
         if held is None:
@@ -145,6 +163,16 @@ class NodeIndex:
         self._settle(node)
         return node
 
+    def give(self, message: CodecMessage[Any], parent: str | None) -> None:
+        """Begin with a message that is stored elsewhere; it gives way once the channel tells the same message."""
+        node = InputNode(message.id, self._next_sequence(), self._folding)
+        node.parent, node.serial = parent, ""  # before everything that the channel tells
+        node.log.given = [message]
+        self.inputs[message.id] = self._given[message.id] = node
+        self.given_ids.add(message.id)
+        self._claim(message.id, GIVEN, "", node)
+        self._point_at(node)
+
     def remove(self, node: Node) -> None:
         """Forget a node. Messages that follow it become roots, as for readers who never saw it."""
         nodes: dict[str, RunNode] | dict[str, InputNode] = self.runs if isinstance(node, RunNode) else self.inputs
@@ -157,6 +185,15 @@ class NodeIndex:
 
     # --- parts
 
+    def _let_go(self, message_id: str | None) -> None:
+        """The channel tells a message: what the application gave in its place has done its duty."""
+        node = self._given.pop(message_id, None) if message_id is not None and self._given else None
+        if node is not None and message_id is not None:
+            del self.inputs[message_id]
+            if self._claims[message_id].node is node:
+                del self._claims[message_id]
+            self.version += 1
+
     def _next_sequence(self) -> int:
         self._sequence += 1
         self.version += 1
@@ -168,6 +205,7 @@ class NodeIndex:
             node = self._try_adopt(run_id, input_message_id)
         if node is None:
             node = self.runs[run_id] = RunNode(run_id, self._next_sequence(), self._folding)
+            node.is_older = self.marks_older
         return node
 
     def _try_adopt(self, run_id: str, fork_id: str | None) -> RunNode | None:

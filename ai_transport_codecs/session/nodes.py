@@ -22,7 +22,7 @@ NO_SERIAL: Final = "\U0010ffff"
 class _BaseNode:
     """What both kinds have: identity, place, and the log whose fold is the node's projection."""
 
-    __slots__ = ("fork_of", "key", "log", "parent", "sequence", "serial")
+    __slots__ = ("fork_of", "is_older", "key", "log", "parent", "sequence", "serial")
 
     def __init__(self, key: str, sequence: int, folding: Folding) -> None:
         self.key = key
@@ -34,6 +34,8 @@ class _BaseNode:
         """The serial of its earliest message seen, which is its place among the nodes; None while only local."""
         self.sequence = sequence
         self.log = WireLog(folding)
+        self.is_older = False
+        """Whether it came with older history that a view asked for, rather than live or on connecting."""
 
     @property
     def projection(self) -> Any:
@@ -55,10 +57,15 @@ class _BaseNode:
 
 
 class InputNode(_BaseNode):
-    """A message that a user sent."""
+    """A message that a user sent; or one that the application gave the session to begin with, whoever said it."""
 
     __slots__ = ()
     kind: Final = "input"
+
+    @property
+    def is_given(self) -> bool:
+        """Whether the application gave it, and the channel has not told it yet (see :meth:`~.tree.Tree.give`)."""
+        return self.log.given is not None
 
     @property
     def message_id(self) -> str:

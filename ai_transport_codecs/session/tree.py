@@ -8,6 +8,7 @@ versions of each single message come in their order.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, Final, Generic, Literal, TypeVar, overload
 
 from ai_transport_codecs.codec.contract import Codec, CodecMessage
@@ -15,8 +16,8 @@ from ai_transport_codecs.errors import InvalidArgumentError
 from ai_transport_codecs.wire.messages import InboundMessage
 
 from .applier import Applier
-from .branches import NO_SELECTIONS, Branches
-from .events import Applied, OutputEvent, RunEvent, StepEvent, Unsubscribe
+from .branches import NO_SELECTIONS, Branches, Segment, SiblingGroup
+from .events import Applied, OutputEvent, RunEvent, RunStatus, StepEvent, Unsubscribe
 from .nodes import Node, RunNode
 
 MessageT = TypeVar("MessageT")
@@ -67,6 +68,23 @@ class Tree(Generic[MessageT]):
         """Take back inputs whose publish failed; their node too, when nothing else is known of it."""
         self._applier.discard_optimistic(message_id)
 
+    def give(self, messages: Sequence[CodecMessage[MessageT]]) -> None:
+        """Begin with stored messages, as a chain in which each follows the one before it (session spec 12).
+
+        They come before everything that the channel tells. A message of the channel with the same id takes its place.
+        Raises InvalidArgumentError when an id is empty, occurs twice or belongs to a message that is known already.
+        """
+        ids = [message.id for message in messages]
+        known = next((each for each in ids if not each or self.node_of(each) is not None), None)
+        if known is None and len(set(ids)) < len(ids):
+            known = next(each for position, each in enumerate(ids) if each in ids[:position])
+        if known is not None:
+            raise InvalidArgumentError(
+                f"unable to begin with these messages; the id {known!r} is empty, or occurs twice: each message needs"
+                " its own codec-message-id"
+            )
+        self._applier.give(messages)
+
     def delete(self, key: str) -> None:
         """Remove a node from the tree. What follows it becomes a root, as for a reader who never saw the node."""
         self._applier.delete(key)
@@ -113,6 +131,37 @@ class Tree(Generic[MessageT]):
         """Grows whenever the structure changes: nodes, their order, their parents, what supersedes what."""
         return self._index.version
 
+    @property
+    def given_ids(self) -> AbstractSet[str]:
+        """The ids of the messages that the tree began with (:meth:`give`)."""
+        return self._index.given_ids
+
+    @property
+    def newest_serial(self) -> str:
+        """The greatest serial of all messages seen; '' before the first."""
+        return self._applier.newest_serial
+
+    @property
+    def message_count(self) -> int:
+        """About how many messages are known: enough to judge how much a page of history brought."""
+        return self._index.message_count
+
+    def unsettled_since(self) -> str:
+        """The serial from which on messages may still change or have changed: all before belong to runs that are over.
+
+        It is the earliest serial of a run that is still active, or else :attr:`newest_serial`.
+        """
+        active = [run.serial for run in self._index.runs.values() if run.status is RunStatus.ACTIVE and run.serial]
+        return min([*active, self.newest_serial])
+
+    def mark_older(self, *, older: bool) -> None:
+        """Whether what is applied from now on is older history that some view asked for (``Node.is_older``)."""
+        self._index.marks_older = older
+
+    def nodes(self) -> list[Node]:
+        """All nodes, in no particular order."""
+        return list(self._index)
+
     def run(self, run_id: str) -> RunNode | None:
         """The run with that id. The input id of a fork finds the run that answers it."""
         return self._index.find_run(run_id)
@@ -146,6 +195,14 @@ class Tree(Generic[MessageT]):
         node = self._index.find(key)
         group = None if node is None else self._branches.group(node)
         return None if group is None else group.root
+
+    def sibling_group(self, node: Node) -> SiblingGroup | None:
+        """The node's :meth:`siblings` with their root; None for a node that was removed."""
+        return self._branches.group(node)
+
+    def contested_inputs(self) -> list[SiblingGroup]:
+        """The groups of inputs that are edits of one another."""
+        return self._branches.contested()
 
     def reply_runs(self, message_id: str) -> list[RunNode]:
         """The runs that answer a message, oldest first, without superseded ones."""
@@ -184,6 +241,14 @@ class Tree(Generic[MessageT]):
         (or of the run itself, to show the original); by default the newest version is shown (session spec 6.2).
         """
         return self._branches.flatten(nodes, selections)
+
+    def segments(self, nodes: Iterable[Node], selections: Mapping[str, str] = NO_SELECTIONS) -> list[Segment]:
+        """What :meth:`flatten` shows, by the nodes that show it."""
+        return self._branches.segments(nodes, selections)
+
+    def segment(self, node: Node, selections: Mapping[str, str] = NO_SELECTIONS) -> Segment:
+        """What one visible node shows."""
+        return self._branches.segment(node, selections)
 
     # --- events
 

@@ -123,6 +123,7 @@ class WireLog:
         "_projection",
         "_seed_count",
         "_seeds",
+        "given",
         "is_swept",
     )
 
@@ -136,6 +137,8 @@ class WireLog:
         self._is_stale = False
         self._has_drifted = False
         self._is_running = True
+        self.given: list[CodecMessage[Any]] | None = None
+        """The messages of a node that stands for what the application has stored: they are not folded."""
         self.is_swept = False
         """Whether the events were let go of: the projection stays, but can no longer be folded anew."""
 
@@ -145,6 +148,11 @@ class WireLog:
         if self._is_stale:
             self._refold()
         return self._projection
+
+    @property
+    def entries(self) -> Sequence[LogEntry]:
+        """The node's messages, in serial order. Not to be changed."""
+        return self._entries
 
     @property
     def has_seeds(self) -> bool:
@@ -157,6 +165,8 @@ class WireLog:
 
     def messages(self) -> list[CodecMessage[Any]]:
         """The messages of the projection: the same list until the projection changes."""
+        if self.given is not None:
+            return self.given
         if self._is_stale:
             self._refold()
         if self._messages is None:

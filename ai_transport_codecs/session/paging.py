@@ -1,0 +1,240 @@
+"""What one view shows of the tree: its nodes, their messages, and how far back it goes (session spec 6.2, 6.4).
+
+Reading costs the same however long the conversation is, but for the copy of a list: a node that grew is laid out alone,
+and everything only when the structure changed.
+"""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+from ai_transport_codecs.codec.contract import CodecMessage
+
+from .branch_selection import Choices
+from .branches import Segment
+from .nodes import InputNode, Node
+from .tree import Tree
+
+MessageT = TypeVar("MessageT")
+
+
+class Window(Generic[MessageT]):
+    """A view's part of the conversation.
+
+    Older history that another view loaded is withheld until this one asks for it, node by node; within the oldest node
+    shown, messages are hidden one by one. Messages that the application gave are always shown.
+    """
+
+    def __init__(self, tree: Tree[MessageT], choices: Choices[MessageT]) -> None:
+        self._tree = tree
+        self._choices = choices
+        self.nodes: list[Node] = []
+        """The nodes shown, in order."""
+        self.keys: frozenset[str] = frozenset()
+        self._version = -1
+        self._known: set[Node] = set(tree.nodes())
+        self._withheld: set[Node] = set()
+        self._waiting: list[Node] = []
+        self._entries: list[CodecMessage[MessageT]] = []
+        self._plain: list[MessageT] = []
+        self._segments: list[tuple[Node, int, Segment]] = []
+        self._places: dict[str, list[int]] = {}
+        self._cut = 0
+        self._above: list[int] = []
+        self._touched: set[str] = set()
+        self._is_laid_out = False
+        self.refresh()
+
+    # --- following the tree
+
+    def refresh(self, *, reveal: bool = False, force: bool = False) -> bool:
+        """Take a changed structure into account; whether other nodes are shown now.
+
+        ``reveal`` shows what was not visible before even if it is older history: somebody selected it.
+        """
+        if self._version == self._tree.version and not force:
+            return False
+        self._choices.pin(self.nodes)
+        self._version = self._tree.version
+        visible = self._tree.visible_nodes(self._choices.chosen)
+        for node in visible:
+            if node not in self._known:
+                self._known.add(node)
+                if node.is_older and not reveal:
+                    self._withheld.add(node)
+        return self._show(visible)
+
+    def touch(self, key: str) -> None:
+        """A node's messages changed."""
+        self._touched.add(key)
+
+    # --- reading
+
+    def entries(self, *, hold: bool = False) -> list[CodecMessage[MessageT]]:
+        """The messages shown, oldest first; a new list.
+
+        ``hold`` keeps the first message shown the first one although older ones of its node came in.
+        """
+        self._settle(hold=hold)
+        entries, cut = self._entries, self._cut
+        return [*(entries[position] for position in self._above), *entries[cut:]] if self._above else entries[cut:]
+
+    def messages(self, *, hold: bool = False) -> list[MessageT]:
+        """As :meth:`entries`, without the ids."""
+        self._settle(hold=hold)
+        plain, cut = self._plain, self._cut
+        return [*(plain[position] for position in self._above), *plain[cut:]] if self._above else plain[cut:]
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether older messages are loaded that are not shown."""
+        self._settle()
+        return bool(self._waiting) or self._cut > len(self._above)
+
+    # --- paging
+
+    @property
+    def first_id(self) -> str | None:
+        """The first message shown that paging counts; None when there is none."""
+        self._settle(hold=True)
+        given = self._tree.given_ids
+        return next((each.id for each in self._entries[self._cut :] if each.id not in given), None)
+
+    def loaded_above(self, anchor: str | None) -> int:
+        """How many messages there are above ``anchor`` that paging counts; without one, how many in all."""
+        self._settle(hold=True)
+        return len(self._counted(0, self._position_of(anchor)))
+
+    def release(self, count: int | None = None) -> bool:
+        """Show the newest withheld nodes, enough to hold ``count`` messages; False when there are none."""
+        if not self._waiting:
+            return False
+        self._settle(hold=True)
+        left = count
+        while self._waiting and (left is None or left > 0):
+            node = self._waiting.pop()
+            self._withheld.discard(node)
+            left = None if left is None else left - len(self._tree.messages(node))
+        self._show(self._tree.visible_nodes(self._choices.chosen))
+        return True
+
+    def show_above(self, anchor: str | None, limit: int) -> list[CodecMessage[MessageT]]:
+        """Show ``limit`` messages above ``anchor``, and what follows; the messages that came into view."""
+        self._settle(hold=True)
+        begin = end = self._position_of(anchor)
+        left = limit
+        while begin > 0 and left > 0:
+            begin -= 1
+            left -= self._entries[begin].id not in self._tree.given_ids
+        self._cut_at(begin)
+        return self._counted(begin, end)
+
+    def show_all(self) -> bool:
+        """Show everything that is loaded; False when it was shown already."""
+        has_waiting = self.has_waiting
+        self.release()
+        self._settle(hold=True)
+        self._cut_at(0)
+        return has_waiting
+
+    def hide_through(self, message_id: str) -> None:
+        """Hide that message and everything older, but for what the application gave."""
+        self._settle(hold=True)
+        self._cut_at(self._position_of(message_id) + 1)
+
+    def told(self, *, above: str | None = None, hidden: bool = False) -> list[CodecMessage[MessageT]]:
+        """The messages shown that the channel told, oldest first; with ``hidden`` all of them that are loaded.
+
+        With ``above``, those before that message.
+        """
+        self._settle(hold=True)
+        end = len(self._entries) if above is None else self._position_of(above)
+        entries = self._entries[0 if hidden else self._cut : end]
+        return [entry for entry in entries if not self._is_given(entry.id)]
+
+    # --- parts
+
+    def _show(self, visible: list[Node]) -> bool:
+        if self._withheld and self._tree.given_ids:
+            self._withheld.difference_update([node for node in visible if self._was_given(node)])
+        nodes = [node for node in visible if node not in self._withheld]
+        self._waiting = [node for node in visible if node in self._withheld]
+        changed = nodes != self.nodes
+        self.nodes = nodes
+        self.keys = frozenset(node.key for node in nodes)
+        self._is_laid_out = False
+        return changed
+
+    def _settle(self, *, hold: bool = False) -> None:
+        self.refresh()
+        if self._is_laid_out and (not self._touched or self._patch()):
+            return
+        self._lay_out(hold=hold)
+
+    def _patch(self) -> bool:
+        """Lay out the nodes that were touched; False when their messages are not the same ones any more."""
+        touched, self._touched = self._touched, set()
+        for place in {place for key in touched for place in self._places.get(key, ())}:
+            node, start, segment = self._segments[place]
+            fresh = self._tree.segment(node, self._choices.chosen)
+            if fresh.sources != segment.sources or len(fresh.messages) != len(segment.messages):
+                return False
+            for position, message in enumerate(fresh.messages, start):
+                if self._entries[position].id != message.id:
+                    return False
+                self._entries[position] = message
+                self._plain[position] = message.message
+            self._segments[place] = (node, start, fresh)
+        return True
+
+    def _lay_out(self, *, hold: bool) -> None:
+        shown = self._entries[self._cut :] if hold or self._cut else None
+        last_hidden = self._entries[self._cut - 1].id if self._cut else None
+        self._touched.clear()
+        self._entries, self._segments, self._places = [], [], {}
+        for segment in self._tree.segments(self.nodes, self._choices.chosen):
+            for source in segment.sources:
+                self._places.setdefault(source.key, []).append(len(self._segments))
+            self._segments.append((segment.sources[0], len(self._entries), segment))
+            self._entries.extend(segment.messages)
+        self._plain = [entry.message for entry in self._entries]
+        self._is_laid_out = True
+        if shown is not None:
+            self._cut_at(self._cut_before(shown, last_hidden))
+        else:
+            self._cut_at(0)
+
+    def _was_given(self, node: Node) -> bool:
+        return any(message.id in self._tree.given_ids for message in self._tree.messages(node))
+
+    def _cut_before(self, shown: list[CodecMessage[MessageT]], last_hidden: str | None) -> int:
+        """Where to cut so that what was the first message shown stays it, or else the next one that is still there."""
+        positions = {entry.id: position for position, entry in enumerate(self._entries)}
+        given = self._tree.given_ids
+        first = next((positions[each.id] for each in shown if each.id in positions and each.id not in given), None)
+        if first is not None:
+            return first
+        if last_hidden is None:
+            return 0
+        return positions[last_hidden] + 1 if last_hidden in positions else min(self._cut, len(self._entries))
+
+    def _cut_at(self, cut: int) -> None:
+        self._cut = cut
+        given = self._tree.given_ids
+        self._above = [position for position in range(cut) if self._entries[position].id in given] if given else []
+
+    def _position_of(self, anchor: str | None) -> int:
+        if anchor is None:
+            return len(self._entries)
+        return next((at for at, entry in enumerate(self._entries) if entry.id == anchor), len(self._entries))
+
+    def _counted(self, begin: int, end: int) -> list[CodecMessage[MessageT]]:
+        given = self._tree.given_ids
+        return [entry for entry in self._entries[begin:end] if entry.id not in given]
+
+    def _is_given(self, message_id: str) -> bool:
+        """Whether the application gave that message and the channel has not told it."""
+        if message_id not in self._tree.given_ids:
+            return False
+        node = self._tree.node_of(message_id)
+        return isinstance(node, InputNode) and node.is_given
