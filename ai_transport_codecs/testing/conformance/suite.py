@@ -18,8 +18,6 @@ FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 Items: TypeAlias = Sequence[Any] | Callable[[], Sequence[Any]]
 
-Items: TypeAlias = Sequence[Any] | Callable[[], Sequence[Any]]
-
 _REASON = "__deviates__"
 _MARKS_WITH_REASON = frozenset({"skip", "xfail"})
 
