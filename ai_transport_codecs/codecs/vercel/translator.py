@@ -235,6 +235,8 @@ def _refuse_reset(chunk: Chunk) -> Chunks:
 
 def _checked(item: Any) -> Chunk:
     """A chunk as a mapping with a type."""
+    if type(item) is dict and isinstance(item.get("type"), str):  # as nearly all are
+        return item
     chunk = plain_of(item)
     if not isinstance(chunk, Mapping) or not isinstance(chunk.get("type"), str):
         raise UnsupportedEventError(

@@ -45,7 +45,7 @@ def parts_of(value: Any) -> list[Any]:
         ({"parts": []}, []),
         (Dumped(type="text", text="hello", state=None), [TEXT]),
         ([Dumped(**FILE, filename=None)], [FILE]),
-        (Dumped(id="own", role="user", metadata=None, parts=[{**TEXT}]), [TEXT]),
+        (Dumped(id="own", role="user", metadata=None, parts=[{**TEXT, "state": None}]), [TEXT]),
         ({"parts": [{**DATA, "data": None}]}, [{**DATA, "data": None}]),
         (Dumped(type="data-x", id=None, data=None), [{"type": "data-x", "data": None}]),
     ],

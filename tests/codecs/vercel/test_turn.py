@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
@@ -12,7 +12,8 @@ import pytest
 
 from ai_transport_codecs import AgentSession, ClientSession, InvalidArgumentError, MemoryHub
 from ai_transport_codecs.codec.contract import CodecMessage
-from ai_transport_codecs.codecs.vercel import ChunkWatch, UIMessage, ui_turn
+from ai_transport_codecs.codec.inputs import tool_result
+from ai_transport_codecs.codecs.vercel import ChunkWatch, UIMessage, pending_tool_calls, ui_turn
 from ai_transport_codecs.errors import OperationCancelledError, StreamError
 
 
@@ -39,6 +40,15 @@ async def conversation(handler: Any) -> AsyncIterator[ClientSession[UIMessage]]:
             yield device
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
+
+
+async def until(session: ClientSession[UIMessage], holds: Callable[[], bool]) -> None:
+    """Wait for the session's runs to be so."""
+    reached = asyncio.Event()
+    ignore = session.view.on("run", lambda _: reached.set() if holds() else None)
+    if not holds():
+        await asyncio.wait_for(reached.wait(), 10)
+    ignore()
 
 
 async def stream(chunks: list[Any]) -> AsyncIterator[Any]:
@@ -125,6 +135,38 @@ async def test_a_cancel_closes_the_agents_stream() -> None:
         await turn.wait()
         await asyncio.wait_for(closed.wait(), 5)
         assert (turn.status, text_of(turn.messages)) == ("cancelled", ["so far"])
+
+
+CALL = {"toolCallId": "c", "toolName": "ask-user"}
+ASKING = [
+    {"type": "start"},
+    {"type": "start-step"},
+    {"type": "tool-input-available", **CALL, "input": {"question": "Where?"}},
+    {"type": "finish-step"},
+    {"type": "finish", "finishReason": "tool-calls"},
+]
+
+
+async def test_a_call_that_the_client_runs_suspends_the_run_and_its_result_resumes_it() -> None:
+    def source(messages: list[UIMessage]) -> list[Any]:
+        if pending_tool_calls(messages):
+            raise AssertionError("asked again before the client answered")
+        outputs = [part.get("output") for message in messages for part in message["parts"] if "toolCallId" in part]
+        return answer(f"You are in {outputs[0]}") if outputs else ASKING
+
+    async with conversation(ui_turn(source)) as session:
+        turn = await session.view.send("Plan a trip")
+        await turn.wait()
+        assert turn.status == "suspended"
+        (waiting,) = [entry for entry in session.view.get_messages() if entry.message["role"] == "assistant"]
+        (call,) = pending_tool_calls([waiting.message])
+        assert (call["toolName"], call["input"]) == ("ask-user", {"question": "Where?"})
+        result = tool_result(waiting.id, {"toolCallId": "c", "output": "Lisbon"})
+        turn = await session.view.send(result, run_id=turn.run_id)
+        await until(session, lambda: [run.status for run in session.view.runs()] == ["complete"])
+        assert text_of(session.view.messages)[-1] == "You are in Lisbon"
+        parts: list[Any] = [part for message in session.view.messages for part in message["parts"]]
+        assert [part["output"] for part in parts if "output" in part] == ["Lisbon"]
 
 
 async def test_what_is_no_stream_is_refused_with_advice() -> None:
@@ -256,3 +298,76 @@ async def test_a_source_that_never_began_is_closed_too() -> None:
     steps: Any = ChunkWatch().chunks(body)
     steps.close()
     assert body.is_closed
+
+
+# --- several devices
+
+
+def agentic() -> list[dict[str, Any]]:
+    """Two steps with a tool between, as streamText gives them."""
+    call = {"toolCallId": "c", "toolName": "weather"}
+    return [
+        {"type": "start", "messageId": "ui"},
+        {"type": "start-step"},
+        {"type": "reasoning-start", "id": "r"},
+        {"type": "reasoning-delta", "id": "r", "delta": "The user asks for the weather."},
+        {"type": "tool-input-start", **call},
+        *(
+            {"type": "tool-input-delta", "toolCallId": "c", "inputTextDelta": text}
+            for text in ('{"city":', '"Lisbon"}')
+        ),
+        {"type": "reasoning-end", "id": "r"},
+        {"type": "tool-input-available", **call, "input": {"city": "Lisbon"}},
+        {"type": "tool-output-available", "toolCallId": "c", "output": {"sun": True}},
+        {"type": "finish-step"},
+        {"type": "start-step"},
+        {"type": "text-start", "id": "0"},
+        *({"type": "text-delta", "id": "0", "delta": text} for text in ("Take ", "sun", "glasses")),
+        {"type": "text-end", "id": "0"},
+        {"type": "finish-step"},
+        {"type": "finish", "finishReason": "stop"},
+    ]
+
+
+PARTS = [
+    {"type": "step-start"},
+    {"type": "reasoning", "text": "The user asks for the weather."},
+    {
+        "type": "tool-weather",
+        "toolCallId": "c",
+        "state": "output-available",
+        "input": {"city": "Lisbon"},
+        "output": {"sun": True},
+    },
+    {"type": "step-start"},
+    {"type": "text", "text": "Take sunglasses"},
+]
+
+
+@pytest.mark.parametrize("joins_at", range(len(agentic()) + 1))
+async def test_a_device_that_joins_at_any_chunk_ends_with_the_same_message(joins_at: int) -> None:
+    reached, joined = asyncio.Event(), asyncio.Event()
+
+    async def source(_: Any) -> AsyncIterator[Any]:
+        for number, chunk in enumerate(agentic()):
+            if number == joins_at:
+                reached.set()
+                await joined.wait()
+            yield chunk
+        reached.set()
+        await joined.wait()
+
+    hub = MemoryHub()
+    async with AgentSession[UIMessage](hub.client("agent"), "chat", codec="vercel") as agent:
+        serving = asyncio.create_task(agent.serve(ui_turn(source)))
+        async with ClientSession[UIMessage](hub.client("alice"), "chat", codec="vercel") as alice:
+            turn = await alice.view.send("hello")
+            await reached.wait()
+            async with ClientSession[UIMessage](hub.client("bob"), "chat", codec="vercel") as bob:
+                joined.set()
+                await turn.wait()
+                await until(bob, lambda: [run.status for run in bob.view.runs()] == ["complete"])
+                assert [message["parts"] for message in bob.view.messages[-1:]] == [PARTS]
+                assert bob.view.messages == alice.view.messages
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
