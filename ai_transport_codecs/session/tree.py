@@ -196,6 +196,19 @@ class Tree(Generic[MessageT]):
         group = None if node is None else self._branches.group(node)
         return None if group is None else group.root
 
+    def position_of(self, message_id: str) -> int | None:
+        """Where a message is among its node's; None for one that is not known."""
+        node = self._index.owner(message_id)
+        messages = [] if node is None else node.log.messages()
+        return next((position for position, each in enumerate(messages) if each.id == message_id), None)
+
+    def predecessor_of(self, message_id: str) -> str | None:
+        """The message that another one follows: the one before in its node, or the one that its node follows."""
+        node, position = self._index.owner(message_id), self.position_of(message_id)
+        if node is None:
+            return None
+        return node.log.messages()[position - 1].id if position else node.parent
+
     def sibling_group(self, node: Node) -> SiblingGroup | None:
         """The node's :meth:`siblings` with their root; None for a node that was removed."""
         return self._branches.group(node)

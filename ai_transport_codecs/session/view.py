@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NamedTuple, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar, overload
 
 from ai_transport_codecs.codec.contract import CodecMessage
-from ai_transport_codecs.errors import AgentError, InvalidArgumentError, SessionClosedError
+from ai_transport_codecs.errors import InvalidArgumentError, SessionClosedError
 from ai_transport_codecs.wire import headers as h
 from ai_transport_codecs.wire.headers import text_header, transport_headers
 from ai_transport_codecs.wire.messages import InboundMessage
 
 from .branch_selection import BranchSelection, Choices, Versions
-from .events import Applied, OutputEvent, RunEvent, RunStatus, Signal, Unsubscribe
+from .events import Applied, OutputEvent, RunEvent, Signal, Unsubscribe
 from .nodes import InputNode, RunNode
 from .paging import Window
+from .run_info import RunInfo, run_info
 from .sending import SendOptions
-from .steps import StepInfo
 from .tree import Tree
 
 if TYPE_CHECKING:
@@ -29,17 +29,6 @@ MessageT = TypeVar("MessageT")
 
 DEFAULT_LIMIT: Final = 10
 """Messages that :meth:`View.load_older` shows, unless told otherwise."""
-
-
-class RunInfo(NamedTuple):
-    """A run as a view shows it."""
-
-    run_id: str
-    status: RunStatus
-    client_id: str
-    invocation_id: str
-    steps: list[StepInfo]
-    error: AgentError | None
 
 
 class View(Generic[MessageT]):
@@ -87,12 +76,12 @@ class View(Generic[MessageT]):
     def runs(self) -> list[RunInfo]:
         """The visible runs, oldest first, also those of which only a part is shown."""
         self._catch_up()
-        return [_info(node) for node in self._window.nodes if isinstance(node, RunNode)]
+        return [run_info(node) for node in self._window.nodes if isinstance(node, RunNode)]
 
     def run(self, run_id: str) -> RunInfo | None:
         """The run with that id, visible or not; None for an unknown one."""
         node = self._tree.run(run_id)
-        return None if node is None else _info(node)
+        return None if node is None else run_info(node)
 
     def run_of(self, message_id: str) -> RunInfo | None:
         """The run that a message belongs to; for an input, the run that answers it in this view.
@@ -101,7 +90,7 @@ class View(Generic[MessageT]):
         """
         node = self._tree.node_of(message_id)
         run = self._choices.reply_to(node) if isinstance(node, InputNode) else node
-        return None if run is None else _info(run)
+        return None if run is None else run_info(run)
 
     # --- branches
 
@@ -220,13 +209,13 @@ class View(Generic[MessageT]):
         not known, and as :meth:`send`.
         """
         self._check_open("edit")
-        if self._position(message_id) is None:
+        if self._tree.position_of(message_id) is None:
             raise InvalidArgumentError(
                 f"unable to edit; message not found in tree: {message_id!r}. Pass the id of a message that is loaded"
             )
         # The reference takes the parent from what is visible, and so makes an edit of the first visible message a
         # conversation of its own when older history is not loaded. The message's own parent makes it a sibling always.
-        options = SendOptions(self._predecessor(message_id), message_id, None, role)
+        options = SendOptions(self._tree.predecessor_of(message_id), message_id, None, role)
         return await self._send(value, options, "edit")
 
     async def regenerate(self, message_id: str) -> ClientRun[MessageT]:
@@ -235,13 +224,13 @@ class View(Generic[MessageT]):
         Raises InvalidArgumentError for a message that is not known, or is the user's, and as :meth:`send`.
         """
         self._check_open("regenerate")
-        run, position = self._tree.node_of(message_id), self._position(message_id)
+        run, position = self._tree.node_of(message_id), self._tree.position_of(message_id)
         if position is None or not isinstance(run, RunNode):
             raise InvalidArgumentError(
                 f"unable to regenerate; message not found in tree: {message_id!r} is not loaded, or is no answer of an"
                 " agent. Pass the id of one of the agent's messages"
             )
-        parent = self._predecessor(message_id)
+        parent = self._tree.predecessor_of(message_id)
         if parent is None:
             raise InvalidArgumentError(
                 f"unable to regenerate; parent user message not found: nothing comes before {message_id!r}"
@@ -313,17 +302,6 @@ class View(Generic[MessageT]):
     def _check_open(self, operation: str) -> None:
         if self.is_closed:
             raise SessionClosedError(f"unable to {operation}; view is closed, use another view of an open session")
-
-    def _position(self, message_id: str) -> int | None:
-        node = self._tree.node_of(message_id)
-        messages = [] if node is None else self._tree.messages(node)
-        return next((index for index, each in enumerate(messages) if each.id == message_id), None)
-
-    def _predecessor(self, message_id: str) -> str | None:
-        node, position = self._tree.node_of(message_id), self._position(message_id)
-        if node is None or not position:
-            return None if node is None else node.parent
-        return self._tree.messages(node)[position - 1].id
 
     async def _fold(self, operation: str, count: int) -> bool:
         """Fold history that holds about ``count`` messages; False when there is none, or the view is closed."""
@@ -414,10 +392,6 @@ class View(Generic[MessageT]):
         is_foreign = run_id is None and text_header(headers, h.MESSAGE_ID) is None
         if is_foreign or run_id in self._window.keys:
             self._messages.emit(applied.message)
-
-
-def _info(node: RunNode) -> RunInfo:
-    return RunInfo(node.run_id, node.status, node.client_id, node.invocation_id, node.steps, node.error)
 
 
 def _no_choice(_: int) -> None:
