@@ -1,8 +1,8 @@
 """Values that are too large for one message: cut into pieces, and put together again by readers.
 
 Ably limits each publish (65,536 bytes by default), and an update that repairs a message as well. So an image of some
-hundred kilobytes, or the logprobs of a long answer, travels as several messages of its own, each of which fits by itself,
-and not as one message that grows beyond what a repair could state.
+hundred kilobytes, or the logprobs of a long answer, travels as several messages of its own, each of which fits by
+itself, and not as one message that grows beyond what a repair could state.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def fitting(event: dict[str, Any]) -> Iterator[dict[str, Any]]:
     if len(data) > _MAX_BYTES:
         raise InvalidArgumentError(
             f"codec 'openai-responses' cannot carry a value of {len(data)} bytes, in an event of type"
-            f" {event['type']!r} for item {event.get('item_id')!r}; its limit is {_MAX_BYTES} bytes for one value: store"
-            " it elsewhere and send a link"
+            f" {event['type']!r} for item {event.get('item_id')!r}; its limit is {_MAX_BYTES} bytes for one value:"
+            " store it elsewhere and send a link"
         )
     name = hashlib.sha256(data).hexdigest()[:16]
     pieces = list(_cut(data))

@@ -167,7 +167,7 @@ class Draft:
         """The item of a text whose item was never added."""
         index = next((index for index, held in self._names.items() if held == name), len(self._names))
         if isinstance(lane, PartLane):
-            item = {"id": name, "type": lane.owner, "status": "in_progress"}
+            item: Item = {"id": name, "type": lane.owner, "status": "in_progress"}
             item |= {"role": "assistant", "content": []} if lane.owner == kinds.MESSAGE else {"summary": []}
         elif isinstance(lane, PathLane):
             item = {"id": name, "type": lane.owner, "status": "in_progress"}
@@ -192,7 +192,7 @@ class Draft:
         header = _call_header(item, name)
         yield from self.tell({"type": kinds.ITEM_ADDED, "output_index": index, "item": header})
         held = self.message.by_id[name]
-        self.open[name, ARGUMENTS.name, 0] = OpenText(ARGUMENTS, index, held.field_text("arguments"))
+        self.open[name, ARGUMENTS.name, 0] = OpenText(ARGUMENTS, index, held.arguments())
         arguments = item.get("arguments")
         if isinstance(arguments, str) and arguments:
             yield from self.tell(ARGUMENTS.delta(name, 0, index, arguments))

@@ -117,7 +117,13 @@ def _part_texts(part_type: str, events: str, index_key: str, key: str) -> dict[s
         return None if index is None else item.part_text(part_type, index, key)
 
     def delta(projection: ResponsesProjection, message_id: str, event: Event) -> None:
-        text, fragment = find(projection, message_id, event), event.get("delta")
+        index, fragment = event.get(index_key), event.get("delta")
+        message = projection.states.get(message_id)
+        item = None if message is None else message.by_id.get(event.get("item_id", ""))
+        # Once per token: a text that grows already is found without asking what it is.
+        text = item.texts.get((part_type, index)) if item is not None and type(index) is int else None
+        if text is None:
+            text = find(projection, message_id, event)
         if text is not None and isinstance(fragment, str):
             text.append(fragment)
 
@@ -132,13 +138,13 @@ def _part_texts(part_type: str, events: str, index_key: str, key: str) -> dict[s
 def _arguments_delta(projection: ResponsesProjection, message_id: str, event: Event) -> None:
     item, fragment = _item(projection, message_id, event.get("item_id"), FUNCTION_CALL), event.get("delta")
     if item is not None and isinstance(fragment, str):
-        item.field_text("arguments").append(fragment)
+        item.arguments().append(fragment)
 
 
 def _arguments_done(projection: ResponsesProjection, message_id: str, event: Event) -> None:
     item, whole = _item(projection, message_id, event.get("item_id"), FUNCTION_CALL), event.get("arguments")
     if item is not None and isinstance(whole, str):
-        item.field_text("arguments").replace(whole)
+        item.arguments().replace(whole)
 
 
 def _output(projection: ResponsesProjection, message_id: str, event: Event) -> None:

@@ -134,8 +134,8 @@ def _of_item(role: Any, item: Mapping[str, Any]) -> UserMessageInput:
         content = [{"type": TEXT, "text": content}]
     if not isinstance(content, list | tuple):
         raise InvalidArgumentError(
-            f"codec 'openai-responses' cannot send a message whose content is {_described(content)}; pass text or a list"
-            " of content parts"
+            f"codec 'openai-responses' cannot send a message whose content is {_described(content)}; pass text or a"
+            " list of content parts"
         )
     return _input(role, content)
 

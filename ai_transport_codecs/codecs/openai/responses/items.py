@@ -63,8 +63,8 @@ def _check(event: Event, allowed: frozenset[str]) -> None:
     if found not in allowed:
         raise UnsupportedEventError(
             f"unable to encode output; codec 'openai-responses' has no row for {event.get('type')!r} with an item of"
-            f" type {found!r}: pass the API's events through the codec's translator (run.pipe does), which carries items"
-            " of every type"
+            f" type {found!r}: pass the API's events through the codec's translator (run.pipe does), which carries"
+            " items of every type"
         )
 
 

@@ -71,7 +71,7 @@ def child(container: Any, step: str) -> Any:
 
 
 def put(container: Any, step: str, value: Any) -> None:
-    """Set what ``container`` holds at ``step``; a list grows by one at most, anything else than a container ignores it."""
+    """Set what ``container`` holds at ``step``; a list grows by one at most, what is no container ignores it."""
     if isinstance(container, list):
         index = _index(step)
         if index is not None and index <= len(container):

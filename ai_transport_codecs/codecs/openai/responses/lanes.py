@@ -27,6 +27,11 @@ class Lane(Protocol):
         ...
 
     @property
+    def passes(self) -> bool:
+        """Whether the API's own delta is what goes on the wire."""
+        ...
+
+    @property
     def index_key(self) -> str | None:
         """Where an event says which of several texts of an item it is about."""
         ...
@@ -65,6 +70,7 @@ class PartLane:
     """The type of the item."""
     bare: Mapping[str, Any]
     """A part that nothing is known of."""
+    passes: bool = True
 
     @property
     def field(self) -> str:
@@ -87,7 +93,13 @@ class PartLane:
         return self._event(added, item_id, index, output_index) | {"part": {**part, self.whole_key: ""}}
 
     def delta(self, item_id: str, index: int, output_index: int, fragment: str) -> dict[str, Any]:
-        return self._event(f"response.{self.events}.delta", item_id, index, output_index) | {"delta": fragment}
+        return {
+            "type": f"response.{self.events}.delta",
+            "item_id": item_id,
+            "output_index": output_index,
+            self.index_key: index,
+            "delta": fragment,
+        }
 
     def end(self, item_id: str, index: int, output_index: int, whole: str) -> dict[str, Any]:
         return self._event(f"response.{self.events}.done", item_id, index, output_index) | {self.whole_key: whole}
@@ -103,9 +115,10 @@ class ArgumentsLane:
     name: str = "arguments"
     index_key: None = None
     whole_key: str = "arguments"
+    passes: bool = True
 
     def text(self, item: ItemState, index: int) -> GrowingText | None:
-        return item.field_text("arguments")
+        return item.arguments()
 
     def in_item(self, item: Mapping[str, Any], index: int) -> Any:
         return item.get("arguments")
@@ -133,6 +146,7 @@ class PathLane:
     index_key: str | None = None
     owner: str = ""
     """The type of the items that have it."""
+    passes: bool = False
 
     def pointer(self, index: int) -> str:
         """The place of one such text."""

@@ -45,7 +45,8 @@ class ResponsesMessage(TypedDict):
     """One message. ``role``, ``items`` and ``toolCallStates`` are the reference's, the others are ours.
 
     ``response`` tells status and usage; ``progress`` the phase of each item that has no status of its own; ``events``
-    what has no place in an item: previews of images until the image is done, and events that this version does not know.
+    what has no place in an item: previews of images until the image is done, and events that this version does not
+    know.
     """
 
     role: str

@@ -79,8 +79,8 @@ def model_input(messages: Iterable[ResponsesMessage]) -> list[Item]:
     found: list[Item] = []
     for message in messages:
         for item in message["items"]:
-            if not (item.get("type") == OUTPUT and item.get("call_id") in requests):
-                found.append(_as_output(item, calls))
+            if item.get("type") != OUTPUT or item.get("call_id") not in requests:
+                found.append(_as_output(item, calls))  # noqa: PERF401  # one of two things that are added in turn
         for request_id, state in message.get("toolCallStates", {}).items():
             if request_id in requests and request_id not in answered and state.get("approval") != "pending":
                 found.append(_approval_response(request_id, state))
@@ -126,8 +126,8 @@ def resolved_call_ids(messages: Iterable[ResponsesMessage]) -> list[str]:
 def unanswered_calls(messages: Iterable[ResponsesMessage]) -> list[Item]:
     """The calls, in order, that have no output and wait for one, or for approval: those not approved yet.
 
-    A call counts as approved by the state in its own message. Calls of a response that broke off are among them: look at
-    ``message["response"]["status"]`` before you run one.
+    A call counts as approved by the state in its own message. Calls of a response that broke off are among them: look
+    at ``message["response"]["status"]`` before you run one.
     """
     return [call for call, is_approved in _open_calls(messages) if not is_approved]
 

@@ -30,6 +30,8 @@ FIELD_OF: Final[Mapping[str, str]] = {
 }
 """Where an item keeps the parts of each type."""
 
+_ARGUMENTS: Final[TextKey] = ("", "/arguments")
+
 _POSITIONAL: Final[Mapping[str, tuple[str, ...]]] = {MESSAGE: ("content",), REASONING: ("content", "summary")}
 
 
@@ -46,10 +48,12 @@ class GrowingText:
         self.buffer = TextBuffer(held if isinstance(held, str) else "")
 
     def append(self, fragment: str) -> None:
+        """More of the text."""
         self._is_dirty = True
         self.buffer.append(fragment)
 
     def replace(self, text: str) -> None:
+        """All of the text."""
         self._is_dirty = True
         self.buffer.replace(text)
 
@@ -80,8 +84,8 @@ class ItemState:
         self.parts: dict[str, dict[int, Any]] = {}
         self.texts: dict[TextKey, GrowingText] = {}
         type_ = item.get("type")
-        is_positional = is_output and "id" in item and isinstance(type_, str)
-        self._positional = _POSITIONAL.get(type_, ()) if is_positional else ()
+        has_slots = is_output and "id" in item
+        self._positional = _POSITIONAL.get(type_, ()) if has_slots and isinstance(type_, str) else ()
         for field in self._positional:
             held = item.get(field)
             if isinstance(held, list):
@@ -115,11 +119,11 @@ class ItemState:
             text = self.texts[part_type, index] = GrowingText(part, key)
         return text
 
-    def field_text(self, field: str) -> GrowingText:
-        """The text of one field of the item."""
-        text = self.texts.get(("", f"/{field}"))
+    def arguments(self) -> GrowingText:
+        """The text of a call's arguments."""
+        text = self.texts.get(_ARGUMENTS)
         if text is None:
-            text = self.texts["", f"/{field}"] = GrowingText(self.item, field)
+            text = self.texts[_ARGUMENTS] = GrowingText(self.item, "arguments")
         return text
 
     def open_text(self, pointer: str) -> GrowingText | None:

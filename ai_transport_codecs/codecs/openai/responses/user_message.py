@@ -57,8 +57,8 @@ def _sent(part: Any, *, extended: bool) -> Mapping[str, Any]:
         return {"type": f"{PART}{type_}", "part": part}
     raise InvalidArgumentError(
         f"unable to encode input; codec 'openai-responses' cannot send a content part of type {type_!r} in an input"
-        " made by hand, since readers of other implementations do not see it: make the input with codec.to_input(message) or"
-        " codec.create_user_message(message), which carry images and files"
+        " made by hand, since readers of other implementations do not see it: make the input with"
+        " codec.to_input(message) or codec.create_user_message(message), which carry images and files"
     )
 
 
@@ -81,5 +81,5 @@ def _content(part: dict[str, Any]) -> dict[str, Any]:
         return part
     held = part.get("part")
     if not isinstance(held, dict):
-        raise ValueError(f"a {part['type']!r} part holds no object")  # noqa: TRY004  # malformed data, not a wrong call
+        raise ValueError(f"a {part['type']!r} part holds no object")  # noqa: TRY004
     return {**held, "type": str(part["type"]).removeprefix(PART)}
