@@ -137,7 +137,7 @@ def _part(given: Any) -> Mapping[str, Any]:
             f" and {DATA}*: leave the others out"
         )
     # A part of a dumped message has nulls for what was not set; only data may be null.
-    checked = {key: value for key, value in part.items() if value is not None or key == "data"}
+    checked: dict[str, Any] = {key: value for key, value in part.items() if value is not None or key == "data"}
     if checked["type"].startswith(DATA):
         _check_data(checked)
     else:

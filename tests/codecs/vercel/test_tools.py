@@ -215,16 +215,17 @@ def test_a_malformed_answer_does_no_harm(kind: str, payload: Any) -> None:
     assert answered(folded([]), {"kind": kind, "payload": payload}).messages == []
 
 
-def test_answers_travel() -> None:
-    for kind, payload in (
-        ("tool-result", {"output": {"a": 1}}),
-        ("tool-result-error", {"message": "rain"}),
-        ("tool-approval-response", {"approved": True, "reason": "fine"}),
-    ):
-        event = answer(kind, **payload)
-        decoder = CODEC.create_decoder()
-        (delivery,) = said(event, "m")
-        assert decoder.decode(delivery).inputs == [event]
+@pytest.mark.parametrize(
+    "event",
+    [
+        answer("tool-result", output={"a": 1}),
+        answer("tool-result-error", message="rain"),
+        answer("tool-approval-response", approved=True, reason="fine"),
+    ],
+)
+def test_answers_travel(event: Chunk) -> None:
+    (delivery,) = said(event, "m")
+    assert CODEC.create_decoder().decode(delivery).inputs == [event]
 
 
 # --- answers in runs of their own
@@ -263,7 +264,8 @@ def test_a_fork_with_a_failure_and_its_own_ids() -> None:
 def test_a_fork_changes_nothing_of_the_run_it_leaves() -> None:
     messages = suspended()
     fork = fork_with_result(messages, "c", 1, run_id="r1", parent=None)
-    fork.input["payload"]["forkSeed"]["messages"][1]["message"]["parts"].clear()
+    payload: Chunk = {**fork.input["payload"]}
+    payload["forkSeed"]["messages"][1]["message"]["parts"].clear()
     assert messages[1].message["parts"]
 
 

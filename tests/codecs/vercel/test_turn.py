@@ -13,7 +13,7 @@ import pytest
 from ai_transport_codecs import AgentSession, ClientSession, InvalidArgumentError, MemoryHub
 from ai_transport_codecs.codec.contract import CodecMessage
 from ai_transport_codecs.codec.inputs import tool_result
-from ai_transport_codecs.codecs.vercel import ChunkWatch, UIMessage, pending_tool_calls, ui_turn
+from ai_transport_codecs.codecs.vercel import ChunkWatch, UIMessage, fork_with_result, pending_tool_calls, ui_turn
 from ai_transport_codecs.errors import OperationCancelledError, StreamError
 
 
@@ -167,6 +167,27 @@ async def test_a_call_that_the_client_runs_suspends_the_run_and_its_result_resum
         assert text_of(session.view.messages)[-1] == "You are in Lisbon"
         parts: list[Any] = [part for message in session.view.messages for part in message["parts"]]
         assert [part["output"] for part in parts if "output" in part] == ["Lisbon"]
+
+
+async def test_a_fork_answers_a_call_in_a_run_of_its_own() -> None:
+    seen: list[list[UIMessage]] = []
+
+    def source(messages: list[UIMessage]) -> list[Any]:
+        seen.append(messages)
+        return ASKING if len(seen) == 1 else answer("You are in Lisbon")
+
+    async with conversation(ui_turn(source)) as session:
+        asked = await session.view.send("Plan a trip")
+        await asked.wait()
+        user, _ = session.view.get_messages()
+        fork = fork_with_result(asked.get_messages(), "c", "Lisbon", run_id=asked.run_id, parent=user.id)
+        turn = await session.view.send(fork.input, **fork.options)
+        await turn.wait()
+        assert (turn.status, turn.run_id == asked.run_id) == ("complete", False)
+        assert text_of(session.view.messages) == ["Plan a trip", "", "You are in Lisbon"]
+    assert [message["role"] for message in seen[1]] == ["user", "assistant"]
+    answered: Any = seen[1][1]["parts"][-1]
+    assert (answered["state"], answered["output"]) == ("output-available", "Lisbon")
 
 
 async def test_what_is_no_stream_is_refused_with_advice() -> None:
