@@ -1,0 +1,240 @@
+"""History by the page, exact to the message, for each view on its own."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ai_transport_codecs import ClientSession
+from ai_transport_codecs.errors import HistoryFetchError, InvalidArgumentError
+from ai_transport_codecs.testing.faults import FaultPlan, FaultyProvider, Refuse
+from tests.session.stage import CHANNEL, say, settle, staged
+from tests.session.toy_codec import TOY
+from tests.session.view_stage import closed_session, ids, opened, updates_of
+
+ALL = [name for number in range(4) for name in (f"M{number}", f"A{number}")]
+
+
+async def test_pages_are_exact_to_the_message() -> None:
+    """Behaviour 40: the run of a message is visible as soon as one of its messages is."""
+    async with staged() as stage:
+        desk = await opened(stage)
+        await desk.turns(4)
+        async with stage.device(history=False, history_page_size=7) as alice:
+            view = alice.view
+            assert view.messages == []
+            assert view.has_older()
+            updates = await updates_of(view)
+            assert ids(await view.load_older(1)) == ["A3"]
+            assert [run.run_id for run in view.runs()] == ["R3"]
+            assert ids(await view.load_older(3)) == ["A1", "M2", "A2", "M3"][1:]
+            assert ids(view) == ["M2", "A2", "M3", "A3"]
+            assert ids(await view.load_older()) == ["M0", "A0", "M1", "A1"]
+            assert ids(view) == ALL
+            assert not view.has_older()
+            assert await view.load_older() == []
+            assert len(updates) == 4, "one for each load"
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    page=st.integers(1, 30),
+    limits=st.lists(st.integers(1, 5), max_size=8),
+    other=st.lists(st.integers(1, 5), max_size=3),
+)
+def test_views_page_independently_whatever_the_pages(page: int, limits: list[int], other: list[int]) -> None:
+    async def story() -> None:
+        async with staged() as stage:
+            desk = await opened(stage)
+            await desk.turns(3)
+            await desk.ask("M3", "q3", "A2")
+            await desk.answer("R3", "M3", ("A3", "a"), ("B3", "b"), ("C3", "c"))
+            everything = [*ALL[:6], "M3", "A3", "B3", "C3"]
+            async with stage.device(history=False, history_page_size=page) as alice:
+                first, second = alice.view, alice.create_view()
+                counts = {first: 0, second: 0}
+                steps = [(first, limit) for limit in limits] + [(second, limit) for limit in other]
+                for view, limit in sorted(steps, key=lambda step: step[1]):
+                    before = counts[view]
+                    revealed = ids(await view.load_older(limit))
+                    counts[view] = min(before + limit, len(everything))
+                    assert revealed == everything[len(everything) - counts[view] : len(everything) - before]
+                    for each, count in counts.items():
+                        assert ids(each) == everything[len(everything) - count :]
+
+    asyncio.run(story())
+
+
+async def test_live_messages_show_whatever_is_withheld() -> None:
+    async with staged() as stage:
+        desk = await opened(stage)
+        await desk.turns(4)
+        async with stage.device(history=False) as alice:
+            other = alice.create_view()
+            await alice.view.load_older(3)
+            await desk.ask("M4", "q4", "A3")
+            await settle()
+            assert ids(alice.view) == ["A2", "M3", "A3", "M4"]
+            assert ids(other) == ["M4"]
+            assert ids(await other.load_older(2)) == ["M3", "A3"]
+            turn = await other.send(say("next"))
+            assert stage.headers("ai-input")[-1]["parent"] == "M4"
+            assert ids(alice.view)[-1] == turn.input_message_id
+            assert ids(alice.create_view()) == [*ALL, "M4", turn.input_message_id], "a new view shows all there is"
+
+
+async def test_one_load_at_a_time_in_a_view_and_views_queue() -> None:
+    """Behaviour 43."""
+    async with staged() as stage:
+        desk = await opened(stage)
+        await desk.turns(4)
+        async with stage.device(history=False, history_page_size=5) as alice:
+            other = alice.create_view()
+            loads = [view.load_older(3) for view in (alice.view, alice.view, other)]
+            assert list(map(ids, await asyncio.gather(*loads))) == [["A2", "M3", "A3"], [], ["A2", "M3", "A3"]]
+
+
+async def test_there_may_be_older_messages_on_a_channel_never_asked() -> None:
+    """Behaviour 42."""
+    async with staged() as stage, stage.device(history=False) as alice:
+        assert alice.view.has_older()
+        assert await alice.view.load_older() == []
+        assert not alice.view.has_older()
+
+
+@pytest.mark.parametrize("limit", [0, -1, 2.5, "10", None, True])
+async def test_a_bad_limit_is_refused(limit: object) -> None:
+    async with staged() as stage, stage.device() as alice:
+        with pytest.raises(InvalidArgumentError, match="pass a positive integer") as caught:
+            await alice.view.load_older(limit)  # type: ignore[arg-type]
+        assert caught.value.code == 40003
+
+
+async def test_loading_before_connect_and_after_close() -> None:
+    async with staged() as stage:
+        alice = closed_session(stage)
+        with pytest.raises(InvalidArgumentError, match=r"connect\(\) must be called before load_older\(\)"):
+            await alice.view.load_older()
+        with pytest.raises(InvalidArgumentError, match=r"connect\(\) must be called before load_until\(\)"):
+            await alice.view.load_until(lambda _: True)
+        await alice.close()
+        assert await alice.view.load_older() == await alice.view.load_until(lambda _: True) == []
+        assert not alice.view.has_older()
+
+
+async def test_loading_until_a_message_hides_it_and_what_is_older() -> None:
+    """Behaviour 41; and the next page begins with the message found."""
+    async with staged() as stage:
+        desk = await opened(stage)
+        await desk.turns(4)
+        for page in (1, 3, 100):
+            async with stage.device(history=False, history_page_size=page) as alice:
+                updates = await updates_of(alice.view)
+                assert ids(await alice.view.load_until(lambda entry: entry.id in ("A1", "M1"))) == ALL[4:]
+                assert ids(alice.view) == ALL[4:]
+                assert len(updates) == 1
+                assert alice.view.has_older()
+                assert ids(await alice.view.load_older(2)) == ["M1", "A1"]
+                found = await alice.view.load_until(lambda entry: entry.message.startswith("q"))
+                assert ids(found) == ids(alice.view) == ALL[3:], "of what is visible, the oldest counts"
+                assert ids(await alice.view.load_until(lambda entry: False)) == ALL
+                assert not alice.view.has_older()
+
+
+async def test_the_newest_message_may_be_the_seam() -> None:
+    async with staged() as stage:
+        desk = await opened(stage)
+        await desk.turns(2)
+        async with stage.device(history=False) as alice:
+            assert await alice.view.load_until(lambda entry: entry.id == "A1") == []
+            await desk.ask("M2", "q2", "A1")
+            await settle()
+            assert ids(alice.view) == ["M2"], "what is new shows, and nothing else"
+            assert ids(await alice.view.load_older(1)) == ["A1"]
+
+
+async def test_a_predicate_that_raises_is_the_callers() -> None:
+    async with staged() as stage, stage.device() as alice:
+        desk = await opened(stage)
+        await desk.turns(1)
+        await settle()
+
+        def fail(_: object) -> bool:
+            raise LookupError("no such row")
+
+        with pytest.raises(LookupError, match="no such row"):
+            await alice.view.load_until(fail)
+        assert ids(await alice.view.load_until(lambda entry: entry.id == "M0")) == ["A0"]
+
+
+async def test_history_that_cannot_be_fetched_is_an_error_and_the_next_try_goes_on() -> None:
+    async with staged() as stage:
+        desk = await opened(stage)
+        await desk.turns(2)
+        plan = FaultPlan()
+        for number in (1, 2, 3, 4):
+            plan = plan.on("history", number, Refuse(50003, 503))
+        client = FaultyProvider(stage.hub.client("alice"), plan)
+        async with ClientSession[str](client, CHANNEL, codec=TOY, history=False) as alice:
+            with pytest.raises(HistoryFetchError, match="unable to fetch channel history; .*Try again") as caught:
+                await alice.view.load_older(1)
+            assert (caught.value.code, caught.value.status_code) == (50003, 503)
+            assert caught.value.cause is not None
+            assert alice.view.messages == []
+            assert ids(await alice.view.load_older(1)) == ["A1"]
+
+
+@pytest.mark.parametrize("page", range(1, 9))
+async def test_a_run_split_by_a_history_page_is_shown_and_ends(page: int) -> None:
+    """The reference hides it for ever, or keeps it active, or lets an older suspend overwrite its end (7.4)."""
+    async with staged() as stage:
+        desk = await opened(stage)
+        await desk.ask("M", "q")
+        await desk.start("R", "M")
+        await desk.note("R", "A", "call?", "M")
+        await desk.lifecycle("run-suspend", "R")
+        async with stage.device("live") as live:
+            for invocation in ("i2", "i3"):
+                await desk.publish(
+                    "ai-input",
+                    invocation,
+                    {"kind": "tool-result"},
+                    role="user",
+                    codec_message_id="A",
+                    run_id="R",
+                    parent="A",
+                    event_id=invocation,
+                    stream="false",
+                )
+                again = {"invocation_id": invocation, "input_codec_message_id": "A"}
+                await desk.lifecycle("run-resume", "R", **again)
+                await desk.note("R", f"B-{invocation}", "more", "A")
+                await desk.lifecycle("run-suspend" if invocation == "i2" else "run-end", "R", **again)
+            await settle()
+            for history in (True, False):
+                async with stage.device("late", history=history, history_page_size=page) as late:
+                    await late.view.load_older(100)
+                    assert late.view.get_messages() == live.view.get_messages()
+                    assert ids(late.view) == ["M", "A", "B-i2", "B-i3"]
+                    assert [run.status for run in late.view.runs()] == ["complete"]
+
+
+async def test_a_run_whose_question_is_not_loaded_is_hidden_and_its_event_is_the_trees() -> None:
+    """Behaviour 33."""
+    async with staged() as stage:
+        desk = await opened(stage)
+        await desk.ask("M", "q")
+        async with stage.device(history=False) as alice:
+            heard: dict[str, list[str]] = {"tree": [], "view": []}
+            alice.tree.on("run", lambda event: heard["tree"].append(event.type))
+            alice.view.on("run", lambda event: heard["view"].append(event.type))
+            await desk.answer("R", "M", ("A", "a"))
+            await settle()
+            assert heard == {"tree": ["start", "end"], "view": []}
+            assert alice.tree.run("R") is not None
+            assert alice.view.messages == []
+            await alice.view.load_older(1)
+            assert alice.view.messages == ["a"]
