@@ -139,6 +139,7 @@ class RunCore(ABC, Generic[MessageT]):
         """The input to answer is the one with that event id; '' for a run that answers none."""
         self.input_event_id = event_id
         if not event_id:
+            self.take_trigger(NO_TRIGGER)
             self._located.set()
             return
         found = self.session.tree.find_by_event_id(event_id)

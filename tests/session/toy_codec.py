@@ -88,7 +88,7 @@ OUTPUTS: Final[tuple[OutputRow, ...]] = (
 )
 INPUTS: Final[tuple[InputRow, ...]] = (
     input_batch("user-message", part("text", data=text_data("text")), explode=_parts, assemble=_assemble),
-    input_event("tool-result", data=value_data("output")),
+    input_event("tool-result", text("toolCallId"), data=value_data("output")),
     wire_only("regenerate"),
 )
 
