@@ -117,9 +117,9 @@ def _part_texts(part_type: str, events: str, index_key: str, key: str) -> dict[s
         return None if index is None else item.part_text(part_type, index, key)
 
     def delta(projection: ResponsesProjection, message_id: str, event: Event) -> None:
-        index, fragment = event.get(index_key), event.get("delta")
+        index, fragment, item_id = event.get(index_key), event.get("delta"), event.get("item_id")
         message = projection.states.get(message_id)
-        item = None if message is None else message.by_id.get(event.get("item_id", ""))
+        item = message.by_id.get(item_id) if message is not None and type(item_id) is str else None
         # Once per token: a text that grows already is found without asking what it is.
         text = item.texts.get((part_type, index)) if item is not None and type(index) is int else None
         if text is None:
