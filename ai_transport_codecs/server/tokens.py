@@ -67,18 +67,18 @@ def read_token(token: str, keys: KeyRing, now_ms: int) -> Identity:
     if len(token) > _MAX_TOKEN or token.count(".") != 2:
         raise refusals.token_unknown()
     key_name, claims = _verified(token, keys)
-    expires = _seconds(claims, "exp") * 1000
+    expires = _seconds(claims, "exp")
+    if expires * 1000 <= now_ms:
+        raise refusals.token_expired()
     if _seconds(claims, "iat") > expires:
         raise refusals.token_invalid("it expires before it is issued")
-    if expires <= now_ms:
-        raise refusals.token_expired()
     client_id = claims.get(CLIENT_ID_CLAIM)
     if client_id is not None and (not isinstance(client_id, str) or not client_id):
         raise refusals.token_invalid(f"its claim {CLIENT_ID_CLAIM} has to be text")
     text = claims.get(CAPABILITY_CLAIM)
     grants = EVERYTHING if text is None else _grants_of_claim(text)
     is_wild = client_id == ANYBODY
-    return Identity(key_name, Capability(grants), None if is_wild else client_id, is_wild, expires)
+    return Identity(key_name, Capability(grants), None if is_wild else client_id, is_wild, expires * 1000)
 
 
 def parse_grants(text: str) -> Grants:
