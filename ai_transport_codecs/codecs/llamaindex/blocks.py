@@ -38,6 +38,9 @@ BLOCKS: Final[Mapping[str, type[Any]]] = {
 _FILES: Final = frozenset({"image", "audio", "video", "data"})
 """Fields with the bytes of a file, which LlamaIndex keeps as base64."""
 
+_ARGUMENTS: Final = frozenset({"tool_kwargs", "additional_information"})
+"""Fields with values of the user's own, in which a path is a word like any other."""
+
 _LEGACY_IMAGES: Final = "images"
 """A key of ``additional_kwargs`` whose value LlamaIndex would load when it builds the message."""
 
@@ -132,13 +135,14 @@ def _safe(block: dict[str, Any]) -> dict[str, Any]:
     for name, value in block.items():
         if name == "path" or (name == "url" and _is_file(str(value))):
             continue
-        if isinstance(value, dict) and "block_type" in value:
-            kept[name] = _safe(value)
-        elif name == "content" and isinstance(value, list):
-            kept[name] = [_safe(item) if isinstance(item, dict) else item for item in value]
-        else:
-            kept[name] = value
+        kept[name] = value if name in _ARGUMENTS else _safe_inside(value)
     return kept
+
+
+def _safe_inside(value: Any) -> Any:
+    if isinstance(value, dict):
+        return _safe(value)
+    return [_safe_inside(item) for item in value] if isinstance(value, list) else value
 
 
 def _is_file(url: str) -> bool:

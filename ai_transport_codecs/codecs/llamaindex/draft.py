@@ -83,8 +83,8 @@ class Draft:
 
     def goes_on(self, text: str, size: int) -> bool:
         """Whether ``text`` begins with the ``size`` characters streamed, as far as the last piece of them tells."""
-        slot = self._current
-        tail = slot.parts[-1][-32:] if slot is not None and slot.kind == "text" and slot.parts else ""
+        slot = next((each for each in reversed(self._slots) if each.kind == "text"), None)
+        tail = slot.parts[-1][-32:] if slot is not None and slot.parts else ""
         return len(text) >= size and text.startswith(tail, size - len(tail))
 
     @property

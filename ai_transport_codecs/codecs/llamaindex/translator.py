@@ -164,8 +164,6 @@ class LlamaIndexTranslator:
     def _stop(self, event: Any) -> Events:
         """The end of a run. An agent's repeats its last output, so only what that lacks is said."""
         result = event.result
-        if result is event:  # a stop event of the user's own class is its own result
-            return self._custom(event)
         if isinstance(result, ChatResponse):
             result = result.message
         if hasattr(result, "response") and isinstance(result.response, ChatMessage):

@@ -13,6 +13,7 @@ from llama_index.core.base.llms.types import (
     ImageBlock,
     MessageRole,
     TextBlock,
+    ToolCallBlock,
     VideoBlock,
 )
 from llama_index.core.workflow import HumanResponseEvent
@@ -174,11 +175,22 @@ def test_a_stranger_cannot_make_an_agent_open_a_file(tmp_path: Path) -> None:
     [image] = received("block-image", {"block_type": "image", "url": f"file://{secret}"})[0].blocks
     assert isinstance(image, ImageBlock)
     assert image.url is None
+    cited: dict[str, Any] = {"block_type": "citation", "title": "t", "source": "s", "additional_location_info": {}}
+    cited["cited_content"] = [{"block_type": "image", "path": str(secret)}]
+    [citation] = received("block-citation", cited)[0].blocks
+    assert "secret" not in citation.model_dump_json()
     inner = {"block_type": "document", "path": str(secret), "title": "t"}
     [citable] = received("block-citable", {"block_type": "citable", "title": "t", "source": "s", "content": [inner]})[
         0
     ].blocks
     assert "secret" not in citable.model_dump_json()
+
+
+def test_a_path_that_is_an_argument_of_a_call_is_kept() -> None:
+    call = {"block_type": "tool_call", "tool_name": "read", "tool_kwargs": {"path": "a.txt"}, "tool_call_id": "c"}
+    [block] = received("block-tool_call", call)[0].blocks
+    assert isinstance(block, ToolCallBlock)
+    assert block.tool_kwargs == {"path": "a.txt"}
 
 
 def test_a_stranger_cannot_make_an_agent_load_legacy_images() -> None:

@@ -157,6 +157,14 @@ def test_a_message_that_strips_or_cuts_its_text_into_blocks_is_kept_as_it_is() -
     assert held(cut) == [cut[-1].message]
 
 
+@pytest.mark.parametrize("manner", MANNERS)
+def test_text_goes_on_after_thinking(manner: Manner) -> None:
+    pieces = [Piece("one "), Piece(thinking="hm"), Piece("two, which is longer")]
+    [message] = held(responses(pieces, manner))
+    texts = [block.text for block in message.blocks if isinstance(block, TextBlock)]
+    assert "".join(texts) == "one two, which is longer"
+
+
 def test_objects_of_a_provider_in_additional_kwargs_become_plain_data() -> None:
     class Function(TextBlock):
         arguments: str = '{"a": 1}'

@@ -156,34 +156,14 @@ def test_at_each_point_there_are_messages_that_only_grow_and_make_a_history(
         as_history(Reader().read(late(deliveries, position)).projection.messages)
 
 
+KEYS = ["block_type", "blocks", "content", "id", "images", "kwargs", "metadata", "path", "role", "score", "text"]
+KEYS += ["tool_calls", "tool_call_id", "tool_kwargs", "url", "$text", "$json", "$strip", "$bytes", "$$text"]
 JSON: st.SearchStrategy[Any] = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(-3, 3), st.floats(), TEXT, st.sampled_from(["1", "2"])),
     lambda inner: st.one_of(
         st.lists(inner, max_size=3),
         st.dictionaries(
-            st.sampled_from(
-                [
-                    "blocks",
-                    "kwargs",
-                    "metadata",
-                    "block_type",
-                    "text",
-                    "content",
-                    "tool_kwargs",
-                    "tool_call_id",
-                    "url",
-                    "$text",
-                    "$json",
-                    "$strip",
-                    "$bytes",
-                    "$$text",
-                    "role",
-                    "score",
-                    "id",
-                    "tool_calls",
-                    "images",
-                ]
-            ),
+            st.sampled_from(KEYS),
             inner,
             max_size=3,
         ),
