@@ -87,7 +87,7 @@ def test_at_each_chunk_readers_hold_what_the_chunks_so_far_amount_to(recording: 
 
 def said(choice: Any) -> bool:
     """Whether there is anything to show of a choice; that it will be the assistant's does not travel alone."""
-    return choice["message"].keys() != {"role"} or choice.keys() != {"index", "message"}
+    return bool(choice["message"].keys() != {"role"} or choice.keys() != {"index", "message"})
 
 
 def test_the_completion_is_one_for_the_sdk_and_history_for_the_next_request(recording: Path) -> None:
