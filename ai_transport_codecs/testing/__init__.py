@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any, Final
 
+from ai_transport_codecs.errors import MissingExtraError
+
 if TYPE_CHECKING:
     from .conformance.generating import generate
     from .conformance.laws import LAWS, Law
@@ -51,7 +53,16 @@ def __getattr__(name: str) -> Any:
     module = _MODULES.get(name)
     if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.conformance.{module}"), name)
+    try:
+        return getattr(importlib.import_module(f"{__name__}.conformance.{module}"), name)
+    except ModuleNotFoundError as error:
+        if error.name != "pytest":
+            raise
+        raise MissingExtraError(
+            f"{__name__}.{name} needs pytest, which is not installed; install it with"
+            " pip install 'ai-transport-codecs[testing]', or use `ai-transport check`, which needs none",
+            cause=error,
+        ) from error
 
 
 def __dir__() -> list[str]:

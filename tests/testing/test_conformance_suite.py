@@ -133,6 +133,26 @@ def test_the_kits_package_loads_nothing_until_it_is_used() -> None:
     assert run.stdout == "[]\n"
 
 
+WITHOUT_PYTEST = """
+import sys
+sys.modules["pytest"] = sys.modules["hypothesis"] = None
+from ai_transport_codecs.cli.main import main
+from ai_transport_codecs.errors import MissingExtraError
+try:
+    from ai_transport_codecs.testing import CodecConformance
+except MissingExtraError as error:
+    print(error)
+sys.exit(main(["check", "tests.testing.acme:ACME", "--json"]))
+"""
+
+
+def test_without_pytest_the_command_works_and_the_suite_says_what_it_needs() -> None:
+    run = subprocess.run([sys.executable, "-c", WITHOUT_PYTEST], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "CodecConformance needs pytest, which is not installed" in run.stdout
+    assert "pip install 'ai-transport-codecs[testing]'" in run.stdout
+
+
 def test_the_kits_names_are_what_they_say() -> None:
     kit = ai_transport_codecs.testing
     assert set(kit.__all__) <= set(dir(kit))

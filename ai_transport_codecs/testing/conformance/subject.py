@@ -175,6 +175,8 @@ class Subject:
     event_types: Mapping[str, Any] = field(default_factory=dict)
     """The framework's own list of event types, each with an item of it (by default ``{"type": ...}``)."""
     refused_types: Sequence[str] = ()
+    dropped_types: Mapping[str, str] = field(default_factory=dict)
+    """Those that the translator leaves out, each with the reason."""
     writes_streams: bool | None = None
     takes_inputs: bool | None = None
     takes_tool_inputs: bool | None = None

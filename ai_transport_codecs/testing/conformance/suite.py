@@ -68,10 +68,16 @@ class CodecConformance:
     """What users send: values that ``to_input`` takes, one of each kind."""
 
     event_types: Mapping[str, Any] | Sequence[str] = ()
-    """Every event type of the framework, read off the framework; as a mapping, each with an item of that type."""
+    """Every event type of the framework, read off the framework; as a mapping, each with an item of that type.
+
+    An item that means nothing alone is the last of a list, after those that it needs.
+    """
 
     refused_types: Sequence[str] = ()
     """Those of ``event_types`` that the codec refuses by an error, on purpose."""
+
+    dropped_types: Mapping[str, str] = {}
+    """Those of ``event_types`` that the translator leaves out before the table, each with the reason."""
 
     writes_streams: bool = True
     """Whether a sample writes a message that grows."""
@@ -113,6 +119,7 @@ class CodecConformance:
             inputs=list(self.inputs),
             event_types=types if isinstance(types, Mapping) else {type_: {"type": type_} for type_ in types},
             refused_types=self.refused_types,
+            dropped_types=self.dropped_types,
             writes_streams=self.writes_streams,
             takes_inputs=self.takes_inputs,
             takes_tool_inputs=self.takes_tool_inputs,
