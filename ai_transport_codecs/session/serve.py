@@ -230,12 +230,12 @@ class Server(Generic[MessageT]):
             raise
         finally:
             stop_watching()
-        outcome = _outcome(run, task)
-        if outcome.reason == "error":
-            _log.warning("run %r ended with an error: %r", run.run_id, outcome.error)
         if run.is_piping:  # the handler left it behind
             run.cancel_token.cancel()
             await run.until_idle()
+        outcome = _outcome(run, task)
+        if outcome.reason == "error":
+            _log.warning("run %r ended with an error: %r", run.run_id, outcome.error)
         if run.is_open and not run.has_ended and not self._session.connection.is_closed:
             await run.finish(outcome)
 
