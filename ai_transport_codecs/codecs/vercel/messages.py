@@ -94,7 +94,7 @@ class ToolApproval(TypedDict):
 
 
 class ToolPart(TypedDict):
-    """A tool call and what came of it.
+    """A tool call and what came of it; ``rawInput`` and the metadata do not travel with a stream.
 
     ``type`` is ``tool-NAME``, or ``dynamic-tool`` with ``toolName``. While the state is ``input-streaming``, ``input``
     is there only when the text so far is JSON.
@@ -111,6 +111,9 @@ class ToolPart(TypedDict):
     errorText: NotRequired[str]
     preliminary: NotRequired[bool]
     approval: NotRequired[ToolApproval]
+    rawInput: NotRequired[Any]
+    callProviderMetadata: NotRequired[ProviderMetadata]
+    resultProviderMetadata: NotRequired[ProviderMetadata]
 
 
 Part: TypeAlias = (

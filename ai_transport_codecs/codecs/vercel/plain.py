@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -18,10 +19,15 @@ _SPACE: Final = " \t\n\r"
 def copy_json(value: Any, depth: int = MAX_DEPTH) -> Any:
     """A value that shares no dict or list with ``value``; mappings become dicts, tuples become lists.
 
+    A number too large for a float becomes null, as it does in the JSON that JavaScript writes: else whoever turns a
+    message into JSON would fail because somebody sent ``1e999``.
+
     Raises ValueError for what is nested more deeply than ``depth``, or contains itself.
     """
-    if value is None or isinstance(value, str | int | float):
+    if value is None or isinstance(value, str | int):
         return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
         if not depth:
             raise ValueError(f"a value is nested more than {MAX_DEPTH} levels deep")

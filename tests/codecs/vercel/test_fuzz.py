@@ -24,7 +24,9 @@ JSON: st.SearchStrategy[Any] = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=8,
 )
-HOSTILE = st.sampled_from(["__proto__", "constructor", "", "[" * 2_000, '{"a":' * 600, "\ud83d", "true", "null", "-1"])
+HOSTILE = st.sampled_from(
+    ["__proto__", "constructor", "", "[" * 2_000, '{"a":' * 600, "\ud83d", "true", "null", "-1", "1e999"]
+)
 INPUTS = ["user-message", "tool-result", "tool-result-error", "tool-approval-response", "regenerate"]
 KINDS = st.sampled_from([*VERSION_6, *INPUTS, "text", "reasoning", "tool-input", "data-x"]) | HOSTILE
 IDS = st.sampled_from(["0", "c", "m", ""])
@@ -93,7 +95,7 @@ def test_nothing_on_the_wire_raises_or_spoils_what_follows(hostile: list[Inbound
             projection = fold(projection, decoder.decode(message), meta_of(message))
             messages = projection.messages
             assert all(isinstance(each["parts"], list) for each in messages)
-            json.dumps(messages)
+            json.dumps(messages, allow_nan=False)
     answer = [message._replace(serial=f"x{message.serial}") for message in published(ANSWER, "another")]
     for message in answer:
         version = f"x{message.version}"
@@ -110,4 +112,4 @@ def test_a_message_of_each_kind_with_anything_in_it(kind: str, headers: Any, dat
         before = live(published([{"type": "tool-input-start", "toolCallId": "c", "toolName": "t"}]))
         after = live([*published([{"type": "tool-input-start", "toolCallId": "c", "toolName": "t"}]), message])
     assert len(after) >= len(before)
-    json.dumps(after)
+    json.dumps(after, allow_nan=False)

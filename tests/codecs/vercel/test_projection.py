@@ -201,6 +201,13 @@ def test_a_value_nested_too_deeply_is_left_out_with_a_warning(caplog: pytest.Log
     assert "skipped a data-a chunk of message 'm': a value is nested more than 128 levels deep" in caplog.text
 
 
+def test_a_number_beyond_all_floats_is_null_as_in_javascripts_json() -> None:
+    start = {"type": "tool-input-start", "toolCallId": "c", "toolName": "t"}
+    delta = {"type": "tool-input-delta", "toolCallId": "c", "inputTextDelta": "[1e999]"}
+    (message,) = messages([{"type": "data-a", "data": [float("inf"), 1.5]}, start, delta])
+    assert (message["parts"][0]["data"], message["parts"][1]["input"]) == ([None, 1.5], [None])
+
+
 def test_a_conversation_survives_a_round_trip_through_json() -> None:
     chunks = [{"type": "start", "messageId": "ui"}, {"type": "text-start", "id": "0"}, {"type": "file", "url": "u"}]
     message = folded(chunks).messages[0]
@@ -230,6 +237,7 @@ def test_a_late_joiner_sees_the_whole_text_once_in_a_step() -> None:
 
 @pytest.mark.parametrize("position", range(9))
 def test_what_was_made_up_gives_way_to_what_history_has(position: int) -> None:
+    """The reference then shows both steps (codec spec h, H5)."""
     deliveries = published(ANSWER)
     reader = Reader().read(late(deliveries, position)).read(history(deliveries[:position]))
     assert reader.messages == live(deliveries)
