@@ -75,15 +75,17 @@ class AgentBook:
         """A piece of an agent's message. Cheap when it is only text."""
         lane = self._lanes.get(event.current_agent_name)
         draft = None if lane is None else lane.draft
-        if lane is None or draft is None or draft.is_settled:
+        events: Events = _NOTHING
+        if lane is None or draft is None or draft.is_settled or lane.is_answered:
+            if draft is not None and not draft.is_settled:
+                events = draft.settle("assistant", draft.accumulated(), {})
             lane, draft = self._open(event.current_agent_name)
         if event.raw is not None:
             note_raw(draft.metadata, event.raw)
         lane.repeats = event.response
-        events: Events = _NOTHING
         thinking = getattr(event, "thinking_delta", None)
         if thinking:
-            events = draft.say("thinking", str.__str__(thinking))
+            events = [*events, *draft.say("thinking", str.__str__(thinking))]
         if event.delta:
             said = draft.say("text", str.__str__(event.delta))
             events = [*events, *said] if events else said

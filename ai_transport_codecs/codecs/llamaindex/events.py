@@ -84,7 +84,7 @@ DROPPED: Final[Mapping[type[Any], str]] = {
 
 REFUSED: Final[Mapping[type[Any], str]] = {
     **_classes(
-        instrumentation.base if hasattr(instrumentation, "base") else instrumentation,
+        instrumentation,
         {"BaseEvent": "it is for observability and holds all of a model's input; stream the responses themselves"},
     ),
     **_classes(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from llama_index.core.base.llms.types import ChatMessage, ChatResponse, CompletionResponse, TextBlock, ThinkingBlock
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse, CompletionResponse, TextBlock
 
 from .blocks import plain_blocks, plain_kwargs
 from .draft import Draft, Event, Events
@@ -68,15 +68,16 @@ class ResponseWriter:
         events: list[Event] = []
         calls = 0
         for block in blocks:
-            if type(block) is ThinkingBlock:
+            kind = getattr(block, "block_type", None)
+            if kind == "thinking":
                 if not self._has_thinking_deltas:
                     events += self._think(block)
-            elif getattr(block, "block_type", None) == "tool_call":
+            elif kind == "tool_call":
                 events += self.draft.call(calls, block.tool_call_id, block.tool_name, block.tool_kwargs)
                 calls += 1
         return events
 
-    def _think(self, block: ThinkingBlock) -> Events:
+    def _think(self, block: Any) -> Events:
         information = self.draft.plainer.plain_object("additional_information", block.additional_information)
         return self.draft.think(block.content or "", information) if block.content else _NOTHING
 

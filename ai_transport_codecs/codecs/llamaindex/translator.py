@@ -19,6 +19,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+from llama_index.core.agent.workflow import AgentOutput
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, CompletionResponse
 from llama_index.core.chat_engine.types import AgentChatResponse, StreamingAgentChatResponse
 from llama_index.core.schema import NodeWithScore
@@ -166,7 +167,7 @@ class LlamaIndexTranslator:
         result = event.result
         if isinstance(result, ChatResponse):
             result = result.message
-        if hasattr(result, "response") and isinstance(result.response, ChatMessage):
+        if isinstance(result, AgentOutput):
             return self._book.result(result)
         if isinstance(result, ChatMessage):
             return self._book.result_message(result)

@@ -14,6 +14,7 @@ from llama_index.core.agent.workflow import (
     BaseWorkflowAgent,
     FunctionAgent,
     ReActAgent,
+    ToolCallResult,
 )
 from llama_index.core.base.llms.types import (
     ChatMessage,
@@ -26,7 +27,7 @@ from llama_index.core.base.llms.types import (
 from llama_index.core.bridge.pydantic import BaseModel
 from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.memory import ChatMemoryBuffer
-from llama_index.core.tools import FunctionTool
+from llama_index.core.tools import FunctionTool, ToolOutput
 from llama_index.core.workflow import StopEvent
 
 from ai_transport_codecs.codecs.llamaindex import LlamaIndexProjection, as_history
@@ -245,6 +246,13 @@ def test_a_run_that_breaks_off_leaves_a_message_that_is_not_complete() -> None:
     projection = read(items)
     assert projection.messages == [ChatMessage("so far", role="assistant")]
     assert not projection.is_complete("id-m1")
+
+
+def test_what_comes_after_a_tools_result_is_another_message_even_without_an_input() -> None:
+    output = ToolOutput(tool_name="f", content="blue", raw_input={}, raw_output=None)
+    result = ToolCallResult(tool_name="f", tool_kwargs={}, tool_id="c", tool_output=output, return_direct=False)
+    projection = read([stream("Let me look", "Let me look"), result, stream("Blue", "Blue")])
+    assert [message.content for message in projection.messages] == ["Let me look", "blue", "Blue"]
 
 
 def test_agents_that_speak_at_once_do_not_mix() -> None:

@@ -42,20 +42,23 @@ AGENT: Sequence[Any] = [
 ]
 
 
+EVENT_TYPES = {
+    "ChatResponse": next(responses("Lisbon")),
+    "AgentStream": AGENT[0],
+    "ToolCallResult": AGENT[3],
+    "InputRequiredEvent": InputRequiredEvent(),
+    "StepStateChanged": StepStateChanged(
+        name="ask", step_state=StepState.RUNNING, worker_id="1", input_event_name="Ask"
+    ),
+    "StreamingResponse": StreamingResponse(response_gen=(text for text in ("Lisbon",))),
+}
+
+
 class TestLlamaIndex(CodecConformance):
     codec = CODEC
     samples: Mapping[str, Any] = {"text": [*responses("Lis", "", "bon \U0001f600")], "an agent": AGENT}
     expected: Mapping[str, Any] = {"text": [ChatMessage("Lisbon \U0001f600", role="assistant")]}
-    event_types: Mapping[str, Any] = {
-        "ChatResponse": next(responses("Lisbon")),
-        "AgentStream": AGENT[0],
-        "ToolCallResult": AGENT[3],
-        "InputRequiredEvent": InputRequiredEvent(),
-        "StepStateChanged": StepStateChanged(
-            name="ask", step_state=StepState.RUNNING, worker_id="1", input_event_name="Ask"
-        ),
-        "StreamingResponse": StreamingResponse(response_gen=(text for text in ("Lisbon",))),
-    }
+    event_types = EVENT_TYPES
     refused_types = ("StreamingResponse",)
     dropped_types: Mapping[str, str] = {"StepStateChanged": DROPPED[StepStateChanged]}
     takes_tool_inputs = True

@@ -160,8 +160,7 @@ def test_an_event_of_a_newer_framework_is_left_out_with_one_warning(caplog: pyte
     )
 
 
-async def _nothing() -> Any:
-    yield ""
+NOTHING: Any = None
 
 
 @pytest.mark.parametrize(
@@ -177,7 +176,7 @@ async def _nothing() -> Any:
             "it is for observability and holds all of a model's input; stream the responses themselves",
         ),
         (Response("x"), "it is the result of a query, not a stream; stream response.response, or a chat engine"),
-        (AsyncStreamingResponse(_nothing()), "stream its text: pipe response.async_response_gen()"),
+        (AsyncStreamingResponse(NOTHING), "stream its text: pipe response.async_response_gen()"),
     ],
     ids=["number", "mapping", "instrumentation", "response", "streaming response"],
 )
