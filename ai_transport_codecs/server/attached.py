@@ -16,6 +16,7 @@ from ai_transport_codecs.channels.protocol import PresenceEvent
 from ai_transport_codecs.errors import AITransportError
 
 from . import refusals
+from .formats import Raw
 from .link import Link
 from .members import presence_frame, sync_frames
 from .messages import message_frame, write_record
@@ -62,12 +63,12 @@ def _text(value: Any) -> str:
 
 
 class _Start(NamedTuple):
-    """Where deliveries begin: after ``serial``, with what was missed or rewound first."""
+    """Where deliveries begin: after ``serial``, with these frames first."""
 
     serial: str
-    is_resumed: bool
-    missed: Sequence[Entry] = ()
-    past: Sequence[Record] = ()
+    attachment: Attachment
+    frames: Sequence[Raw] = ()
+    is_resumed: bool = False
     reason: AITransportError | None = None
 
 
@@ -95,16 +96,13 @@ class Attached:
             raise channel_refusals.denied("attach", self.hosted.name, "subscribe")
         self.modes = modes
         start = self._start(request, params)
-        attachment = Attachment(self._connection_id, start.serial, params, modes)
-        self._attachment = attachment
-        members = self.hosted.presence.members if "PRESENCE_SUBSCRIBE" in modes else []
-        past = attachment.rewound(start.past)
-        self._answer(request, start, has_presence=bool(members), has_backlog=bool(past or start.missed))
-        if members:
+        self._attachment = start.attachment
+        has_members = "PRESENCE_SUBSCRIBE" in modes and bool(self.hosted.presence.members)
+        self._answer(request, start, has_members=has_members)
+        if has_members:
             self.sync()
-        self._deliver_past(past, start.serial)
-        for entry in start.missed:
-            self.take_entry(entry)
+        for raw in start.frames:
+            self._link.send_raw(Action.MESSAGE, raw)
         self.hosted.attach(self._connection_id, self)
 
     def sync(self) -> None:
@@ -127,20 +125,43 @@ class Attached:
             self._link.send(presence_frame(self.hosted.name, event, binary=self._binary))
 
     def _start(self, request: AttachRequest, params: AttachParams) -> _Start:
-        log, serial = self.hosted.log, request.channel_serial
+        serial = request.channel_serial
         if serial is None:
+            start = self._begin_at(self.hosted.log.position, params)
             past = [] if params.rewind is None else self.hosted.rewound(params.rewind)
-            return _Start(log.position, is_resumed=False, past=past)
-        missed = log.since(serial) if is_serial(serial) else None
-        if missed is None:
-            return _Start(log.position, is_resumed=False, reason=channel_refusals.expired(self.hosted.name))
-        # The answer names the position that the client has come to, not the newest one: it may lose the connection
-        # again before it gets what it missed.
-        return _Start(serial, is_resumed=True, missed=missed)
+            return start._replace(frames=self._past_frames(start.attachment.rewound(past), start.serial))
+        missed = self.hosted.log.since(serial) if is_serial(serial) else None
+        if missed is not None:
+            # The answer names the position that the client has come to, not the newest one: it may lose the connection
+            # again before it gets what it missed.
+            start = self._begin_at(serial, params)
+            frames = self._missed_frames(start.attachment, missed)
+            if frames is not None:
+                return start._replace(frames=frames, is_resumed=True)
+        start = self._begin_at(self.hosted.log.position, params)
+        return start._replace(reason=channel_refusals.expired(self.hosted.name))
 
-    def _answer(self, request: AttachRequest, start: _Start, *, has_presence: bool, has_backlog: bool) -> None:
+    def _begin_at(self, serial: str, params: AttachParams) -> _Start:
+        return _Start(serial, Attachment(self._connection_id, serial, params, self.modes))
+
+    def _missed_frames(self, attachment: Attachment, missed: Sequence[Entry]) -> list[Raw] | None:
+        """What was missed, or None when that is more than a client can be sent at once: it has history to read."""
+        frames: list[Raw] = []
+        room = self._link.room
+        for entry in missed:
+            records = list(attachment.deliveries(entry))
+            if records:
+                frame = message_frame(self.hosted.name, entry, records, binary=self._binary)
+                frames.append(self._link.format.encode(frame))
+                room -= len(frames[-1])
+            if room < 0:
+                return None
+        return frames
+
+    def _answer(self, request: AttachRequest, start: _Start, *, has_members: bool) -> None:
         flags = mode_flags(self.modes)
-        flags |= Flag.HAS_PRESENCE * has_presence | Flag.HAS_BACKLOG * has_backlog | Flag.RESUMED * start.is_resumed
+        flags |= Flag.HAS_PRESENCE * has_members | Flag.HAS_BACKLOG * bool(start.frames)
+        flags |= Flag.RESUMED * start.is_resumed
         frame: dict[str, Any] = {
             "action": int(Action.ATTACHED),
             "channel": self.hosted.name,
@@ -154,26 +175,21 @@ class Attached:
             frame["error"] = error_info(start.reason)
         self._link.send(frame)
 
-    def _deliver_past(self, records: Sequence[Record], position: str) -> None:
-        batch: list[dict[str, Any]] = []
-        size = 0
-        for record in records:
+    def _past_frames(self, records: Sequence[Record], position: str) -> list[Raw]:
+        """The newest of the messages, as many as a client can be sent at once, oldest first."""
+        encode, room = self._link.format.encode, self._link.room
+        batches: list[list[dict[str, Any]]] = []
+        size = _BACKLOG_BYTES
+        for record in reversed(records):
             message = write_record(record, binary=self._binary)
-            weight = len(self._link.format.encode(message))
-            if batch and size + weight > _BACKLOG_BYTES:
-                self._send_past(batch, position)
-                batch, size = [], 0
-            batch.append(message)
+            weight = len(encode(message))
+            room -= weight
+            if room < 0:
+                break
             size += weight
-        if batch:
-            self._send_past(batch, position)
-
-    def _send_past(self, messages: list[dict[str, Any]], position: str) -> None:
-        self._link.send(
-            {
-                "action": int(Action.MESSAGE),
-                "channel": self.hosted.name,
-                "channelSerial": position,
-                "messages": messages,
-            }
-        )
+            if size > _BACKLOG_BYTES:
+                batches.append([])
+                size = weight
+            batches[-1].append(message)
+        frame = {"action": int(Action.MESSAGE), "channel": self.hosted.name, "channelSerial": position}
+        return [encode({**frame, "messages": batch[::-1]}) for batch in reversed(batches)]

@@ -9,7 +9,7 @@ from ai_transport_codecs.errors import AITransportError
 
 from .acks import AckLine, Reply
 from .faults import Faults
-from .formats import Format
+from .formats import Format, Raw
 from .numbers import Action
 from .outbox import Outbox, Parcel
 from .refusals import error_info, too_slow
@@ -61,12 +61,22 @@ class Link:
         self.is_ended = True
         self._outbox.clear()
         self._abort()
+        self._ended()
+
+    @property
+    def room(self) -> int:
+        """How much of what is past may be sent at once: half of what is free, so that there is room for what is new."""
+        return (self._limit - self._outbox.size) // 2
 
     def send(self, frame: Mapping[str, Any]) -> None:
         """Send a frame."""
-        if self.is_ended or self._faults.drops(frame["action"]):
+        self.send_raw(frame["action"], self.format.encode(frame))
+
+    def send_raw(self, action: int, raw: Raw) -> None:
+        """Send a frame of that action that is encoded already."""
+        if self.is_ended or self._faults.drops(action):
             return
-        self._outbox.put(frame)
+        self._outbox.put_raw(raw)
         self._check_size()
 
     def end(self, frame: Mapping[str, Any] | None = None) -> None:

@@ -47,7 +47,10 @@ class Outbox:
 
     def put(self, frame: Mapping[str, Any]) -> None:
         """Send a frame."""
-        raw = self._format.encode(frame)
+        self.put_raw(self._format.encode(frame))
+
+    def put_raw(self, raw: Raw) -> None:
+        """Send what is encoded already."""
         self._add(raw, len(raw))
 
     def reply(self, msg_serial: int, reply: Reply) -> None:

@@ -55,6 +55,22 @@ class Socket:
         assert self._socket is not None
         return self._socket
 
+    def pause(self) -> None:
+        """Read nothing from now on, so that the server's buffers fill."""
+        self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read again."""
+        self._transport.resume_reading()
+
+    @property
+    def _transport(self) -> asyncio.ReadTransport:
+        connection = self.socket._response.connection  # noqa: SLF001 - aiohttp has no other way to it
+        assert connection is not None
+        transport = connection.transport
+        assert isinstance(transport, asyncio.ReadTransport)
+        return transport
+
     # -- sending -------------------------------------------------------------------------------------------------------
 
     async def send(self, frame: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ai_transport_codecs.channels.memory import refusals as channel_refusals
 from ai_transport_codecs.channels.memory.hosted import HostedChannel
-from ai_transport_codecs.channels.memory.records import Draft, Publisher, Record
+from ai_transport_codecs.channels.memory.records import Draft, Publisher, Record, Version
 from ai_transport_codecs.channels.memory.serials import is_serial
 from ai_transport_codecs.server import refusals
 from ai_transport_codecs.server.channel_names import checked_name
@@ -21,7 +21,7 @@ from ai_transport_codecs.server.messages import (
 from ai_transport_codecs.server.site import Site
 
 from .exchange import Call, Reply
-from .paging import link_header, read_page_query
+from .paging import PageQuery, link_header, read_page_query
 
 _NO_CONNECTION = ""
 """What stands for the connection of a message that was published without one."""
@@ -107,13 +107,8 @@ class MessageRoutes:
         versions = self._existing(name, serial).log.versions(serial)
         if versions is None:
             raise channel_refusals.unknown_message("read the versions of a message", name, serial)
-        start, end = page.start or 0, page.end
         chosen = [
-            record
-            for record in (versions if page.is_forwards else versions[::-1])
-            if start <= record.version.timestamp and (end is None or record.version.timestamp <= end)
-            if page.cursor is None
-            or (record.version.serial > page.cursor) == page.is_forwards != (record.version.serial == page.cursor)
+            record for record in (versions if page.is_forwards else versions[::-1]) if _is_on(page, record.version)
         ]
         records = chosen[: page.limit]
         next_cursor = records[-1].version.serial if len(chosen) > len(records) else None
@@ -135,6 +130,15 @@ class MessageRoutes:
         rate = self._site.channel_rate(name)
         if not rate.takes(count):
             raise refusals.channel_too_fast(rate.limit)
+
+
+def _is_on(page: PageQuery, version: Version) -> bool:
+    """Whether the version is within the time that is asked for, and after the page before."""
+    if not (page.start or 0) <= version.timestamp <= (version.timestamp if page.end is None else page.end):
+        return False
+    if page.cursor is None:
+        return True
+    return version.serial > page.cursor if page.is_forwards else version.serial < page.cursor
 
 
 def _with_ids(drafts: Sequence[Draft]) -> list[Draft]:
