@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-collect_ignore = ["acme_codec", "acme_sdk"]
+collect_ignore = ["acme_codec", "framework"]

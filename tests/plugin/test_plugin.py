@@ -34,7 +34,7 @@ def python(*arguments: str, site: Path | None = None, **options: Any) -> subproc
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Both projects' wheels, built as their authors would: from copies, since a build leaves files behind."""
     folder = tmp_path_factory.mktemp("plugin")
-    sources = [shutil.copytree(HERE / name, folder / name) for name in ("acme_sdk", "acme_codec")]
+    sources = [shutil.copytree(HERE / name, folder / name) for name in ("framework", "acme_codec")]
     # With hatchling at hand nothing has to be fetched; without it, pip makes an environment to build in.
     isolation = [] if find_spec("hatchling") is None else ["--no-build-isolation"]
     built = python(

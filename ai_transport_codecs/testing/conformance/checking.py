@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ai_transport_codecs.codec.loading import check_codec, resolve
 from ai_transport_codecs.codec.registry import get_codec, installed_codecs
@@ -41,15 +42,18 @@ def load_samples(target: str, codec: AnyCodec) -> Subject:
         if isinstance(subject, Subject):
             return dataclasses.replace(subject, codec=codec)
     if isinstance(found, Mapping):
-        return _supplemented(
-            codec, [Sample(str(name), list(items() if callable(items) else items)) for name, items in found.items()]
-        )
+        return _supplemented(codec, [Sample(str(name), _items(items)) for name, items in found.items()])
     if isinstance(found, Sequence) and not isinstance(found, str | bytes):
         return _supplemented(codec, [Sample(target, list(found))])
     raise InvalidArgumentError(
         f"samples {target!r} are a {type(found).__name__}; give a mapping of names to streams (each a list of items),"
         " a list of items, or a CodecConformance class"
     )
+
+
+def _items(given: Any) -> list[Any]:
+    items: Any = given() if callable(given) else given
+    return list(items)
 
 
 def generated_subject(codec: AnyCodec) -> Subject:

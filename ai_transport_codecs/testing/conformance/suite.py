@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import pytest
 
@@ -17,6 +17,9 @@ from .violation import LawViolation
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 Items: TypeAlias = Sequence[Any] | Callable[[], Sequence[Any]]
+
+_TESTS: Final[dict[str, Callable[..., None]]] = {}
+"""The kit's own tests by name, to know an override by."""
 
 _REASON = "__deviates__"
 _MARKS_WITH_REASON = frozenset({"skip", "xfail"})
@@ -128,11 +131,9 @@ class CodecConformance:
             reload=self.reload_message,
         )
 
-    _kit_tests: ClassVar[dict[str, Callable[..., None]]] = {}
-
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        for name, own in CodecConformance._kit_tests.items():
+        for name, own in _TESTS.items():
             found = inspect.getattr_static(cls, name, None)
             if found is not own and not _has_reason(found):
                 setattr(cls, name, _refusal(cls, name))
@@ -190,5 +191,5 @@ def _has_reason(function: Any) -> bool:
 
 for _law in LAWS.values():
     _test = _test_of(_law)
-    CodecConformance._kit_tests[_test.__name__] = _test  # noqa: SLF001 - our own class
+    _TESTS[_test.__name__] = _test
     setattr(CodecConformance, _test.__name__, _test)

@@ -19,9 +19,9 @@ def every_event_type_is_accounted_for(subject: Subject) -> None:
         raise NotApplicable("the framework's own list of event types is not given")
     wrong = []
     for type_, item in subject.event_types.items():
-        fate, stated = _fate(subject, type_, item), _statement(subject, type_)
+        fate, stated = _fate(subject, type_, item), _stated_fates(subject, type_)
         if fate not in stated:
-            wrong.append(f"{type_!r} is {fate}" + ("" if len(stated) > 1 else f", and stated to be {stated[0]}"))
+            wrong.append(f"{type_!r} is {fate}, not {' or '.join(stated)}")
     gone = sorted({*subject.refused_types, *subject.dropped_types} - set(subject.event_types))
     wrong += [f"{type_!r} is stated to be refused or dropped, and unknown to the framework" for type_ in gone]
     wrong += [f"{type_!r} is dropped without a reason" for type_, why in subject.dropped_types.items() if not why]
@@ -32,11 +32,11 @@ def every_event_type_is_accounted_for(subject: Subject) -> None:
     )
 
 
-def _statement(subject: Subject, type_: str) -> tuple[str, ...]:
+def _stated_fates(subject: Subject, type_: str) -> list[str]:
     """What may become of a type, by what its author says."""
     if type_ in subject.refused_types:
-        return ("refused",)
-    return ("lost without a word",) if type_ in subject.dropped_types else ("carried", "dropped")
+        return ["refused"]
+    return ["lost without a word"] if type_ in subject.dropped_types else ["carried", "dropped"]
 
 
 def dropped_events_have_a_reason(subject: Subject) -> None:
@@ -109,11 +109,11 @@ def _fate(subject: Subject, type_: str, item: Any) -> str:
     try:
         translator = subject.codec.create_translator()
         log = Log()
-        *before, last = item if isinstance(item, list) else [item]
-        for each in before:
+        items: list[Any] = item if isinstance(item, list) else [item]
+        for each in items[:-1]:
             for event in translator.translate(each):
                 encoder.encode_output(event)
-        for event in [*translator.translate(last), *translator.finish()]:
+        for event in [*translator.translate(items[-1]), *translator.finish()]:
             log.write(encoder.encode_output(event))
     except UnsupportedEventError as error:
         return "refused" if type_ in str(error) else f"refused without being named ({error})"

@@ -23,7 +23,7 @@ def recorded(pattern: str) -> Sequence[Any]:
     return sdk_chunks(chunks_in(next(BUNDLED.glob(pattern)).read_bytes()))
 
 
-A_CHUNK: Mapping[str, Any] = {
+A_CHUNK = {
     "id": "c",
     "object": "chat.completion.chunk",
     "created": 1,
@@ -32,11 +32,14 @@ A_CHUNK: Mapping[str, Any] = {
 }
 
 
+# A streamed completion has one type of event.
+EVENT_TYPES = {"chat.completion.chunk": A_CHUNK}
+
+
 class TestOpenAIChat(CodecConformance):
     codec = CODEC
     samples: Mapping[str, Any] = {name: partial(recorded, pattern) for name, pattern in RECORDED.items()}
-    # The one type of a streamed completion, as plain data.
-    event_types: Mapping[str, Any] = {"chat.completion.chunk": A_CHUNK}
+    event_types = EVENT_TYPES
     takes_tool_inputs = True
     inputs = (
         "Where to?",

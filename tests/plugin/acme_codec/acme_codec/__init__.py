@@ -53,25 +53,25 @@ class Reducer:
     def init(self) -> dict[str, Any]:
         return {}
 
-    def fold_input(self, messages: dict[str, Any], event: Any, meta: Any) -> dict[str, Any]:
+    def fold_input(self, projection: dict[str, Any], event: Any, meta: Any) -> dict[str, Any]:
         if meta.message_id and event["kind"] == "user-message":
-            messages[meta.message_id] = {"role": "user", "texts": {"": [event["message"]["text"]]}, "tools": []}
-        return messages
+            projection[meta.message_id] = {"role": "user", "texts": {"": [event["message"]["text"]]}, "tools": []}
+        return projection
 
-    def fold_output(self, messages: dict[str, Any], event: Any, meta: Any) -> dict[str, Any]:
+    def fold_output(self, projection: dict[str, Any], event: Any, meta: Any) -> dict[str, Any]:
         if not meta.message_id:
-            return messages
-        message = messages.setdefault(meta.message_id, {"role": "assistant", "texts": {}, "tools": []})
+            return projection
+        message = projection.setdefault(meta.message_id, {"role": "assistant", "texts": {}, "tools": []})
         if event["type"] == "text-start":
             message["texts"][event.get("id")] = []
         elif event["type"] == "text-delta":
             message["texts"].get(event.get("id"), []).append(event["delta"])
         elif event["type"] == "tool":
             message["tools"].append({"name": event.get("name"), "result": event.get("result")})
-        return messages
+        return projection
 
-    def get_messages(self, messages: dict[str, Any]) -> list[CodecMessage[Any]]:
-        return [CodecMessage(id, self.shown(message)) for id, message in messages.items()]
+    def get_messages(self, projection: dict[str, Any]) -> list[CodecMessage[Any]]:
+        return [CodecMessage(id, self.shown(message)) for id, message in projection.items()]
 
     def shown(self, message: dict[str, Any]) -> dict[str, Any]:
         text = "".join(piece for pieces in message["texts"].values() for piece in pieces)

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-import acme_sdk  # type: ignore[import-not-found]  # pyright: ignore[reportMissingImports]
+from acme_sdk import Audio, Heartbeat, ToolUse, Word  # type: ignore[import-not-found]  # pyright: ignore[reportMissingImports]
 
 from ai_transport_codecs import get_codec
 from ai_transport_codecs.testing import CodecConformance
@@ -13,14 +13,14 @@ from ai_transport_codecs.testing import CodecConformance
 class TestAcme(CodecConformance):
     codec = get_codec("acme")
     samples = {
-        "an answer": [acme_sdk.Word("Lis"), acme_sdk.Heartbeat(), acme_sdk.Word("bon")],
-        "a tool": [acme_sdk.Word("Let me look. "), acme_sdk.ToolUse("sky", {"colour": "blue"}), acme_sdk.Word("Blue.")],
+        "an answer": [Word("Lis"), Heartbeat(), Word("bon")],
+        "a tool": [Word("Let me look. "), ToolUse("sky", {"colour": "blue"}), Word("Blue.")],
     }
     expected = {"an answer": [{"role": "assistant", "text": "Lisbon", "tools": []}]}
     inputs = ["Where to?"]
     event_types = {
-        "Word": acme_sdk.Word("Lisbon"),
-        "ToolUse": acme_sdk.ToolUse("sky", None),
-        "Audio": acme_sdk.Audio(b""),
+        "Word": Word("Lisbon"),
+        "ToolUse": ToolUse("sky", None),
+        "Audio": Audio(b""),
     }
     refused_types = ["Audio"]  # a reader of text has no use for it
