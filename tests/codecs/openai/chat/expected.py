@@ -108,8 +108,9 @@ def add_field(message: dict[str, Any], key: str, value: Any) -> None:
             elif item is not None:
                 inner[name] = (inner.get(name) or item) if name in ONCE else item
     elif key == "reasoning_details" or (isinstance(value, list) and any("index" in each for each in value)):
+        entries = message.setdefault(key, [])
         for entry in value:
-            add_entry(message.setdefault(key, []), entry, ("text", "summary") if key == "reasoning_details" else ())
+            add_entry(entries, entry, ("text", "summary") if key == "reasoning_details" else ())
     elif isinstance(value, list):
         message.setdefault(key, []).extend(value)
     else:
