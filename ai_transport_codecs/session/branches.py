@@ -67,13 +67,20 @@ class Branches:
         """The path that the selections show: of each group the selected member, by default the newest."""
         self._refresh()
         path: dict[Node, None] = {}
+        unanchored: set[Node] = set()
         chosen: dict[str, Node] = {}
         for node in self._ordered:
             if node in self._superseded:
                 continue
             parent = self._index.owner(node.parent)
             if parent is not None and parent not in path and not _precedes(node, parent):
-                continue
+                if isinstance(node, RunNode) and not self._index.is_loaded(node.parent):
+                    unanchored.add(node)  # its question is not loaded: nobody knows yet which branch it is on
+                    continue
+                # What follows such a run was shown before the run was known, and stays: a page of history that ends
+                # in the middle of a run must not hide what is newer.
+                if parent not in unanchored:
+                    continue
             group = self._groups[node]
             if len(group.members) > 1:
                 selected = chosen.get(group.root + node.kind)

@@ -32,7 +32,6 @@ class ClientRun(Generic[MessageT]):
         self._session = session
         self.continues = headers.get(h.RUN_ID)
         """The suspended run that the input continues; None for an input that a run of its own answers."""
-        self._sent_after = session.tree.newest_serial
         self.input_event_id = event_id
         self.input_message_id = message_id
         self._run_id = ""
@@ -167,9 +166,12 @@ class ClientRun(Generic[MessageT]):
     def is_answered_by(self, serial: str) -> bool:
         """Whether a start of that serial, for this input's message, can be the answer to this send.
 
-        An older one cannot, for a message to which something was sent before.
+        One from before this send cannot: something else may have been sent to the same message.
         """
-        return self.continues is None or serial > self._sent_after
+        if self.continues is None:
+            return True
+        sent = self._session.tree.find_by_event_id(self.input_event_id)
+        return sent is not None and sent.serial is not None and serial > sent.serial
 
     def begin(self, run_id: str) -> None:
         """The agent's start for this input was seen."""

@@ -80,9 +80,9 @@ class NodeIndex:
         claim = self._claims.get(message_id) if message_id is not None else None
         return None if claim is None else claim.node
 
-    def is_loaded(self, message_id: str) -> bool:
+    def is_loaded(self, message_id: str | None) -> bool:
         """Whether the message itself was seen, rather than only a run that it triggered."""
-        claim = self._claims.get(message_id)
+        claim = None if message_id is None else self._claims.get(message_id)
         return claim is not None and claim.strength != TRIGGER
 
     @property

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
 from ai_transport_codecs import ClientSession
 from ai_transport_codecs.codec.contract import CodecMessage
@@ -13,6 +13,8 @@ from ai_transport_codecs.wire.messages import OutboundMessage, OutboundMutation
 from tests.session.stage import CHANNEL, Stage, settle
 from tests.session.toy_codec import TOY
 
+NO_CODEC: Final[Mapping[str, str]] = {}
+
 
 class Desk:
     """Publishes what agents and other devices would, over a connection of its own."""
@@ -20,10 +22,10 @@ class Desk:
     def __init__(self, stage: Stage, client_id: str = "desk") -> None:
         self.channel = stage.hub.client(client_id).channel(CHANNEL)
 
-    async def publish(self, name: str, data: Any, codec: dict[str, str] | None = None, **transport: str) -> str:
+    async def publish(self, name: str, data: Any, codec: Mapping[str, str] = NO_CODEC, /, **transport: str) -> str:
         ai: dict[str, Any] = {"transport": {key.replace("_", "-"): value for key, value in transport.items()}}
         if codec:
-            ai["codec"] = codec
+            ai["codec"] = dict(codec)
         serials = await self.channel.publish(OutboundMessage(name, data, {"ai": ai}))
         return str(serials[0])
 
@@ -31,15 +33,8 @@ class Desk:
         """A user's message."""
         place = {} if parent is None else {"parent": parent}
         transport = {"role": "user", "codec_message_id": message_id, "event_id": f"e-{message_id}", "stream": "false"}
-        await self.publish(
-            "ai-input",
-            text,
-            {"kind": "user-message", "partType": "text"},
-            discrete="true",
-            **transport,
-            **place,
-            **headers,
-        )
+        codec = {"kind": "user-message", "partType": "text"}
+        await self.publish("ai-input", text, codec, **{"discrete": "true", **transport, **place, **headers})
 
     async def start(self, run_id: str, parent: str | None, client_id: str = "alice", **headers: str) -> None:
         place = {} if parent is None else {"parent": parent, "input_codec_message_id": parent}
@@ -93,9 +88,9 @@ async def opened(stage: Stage) -> Desk:
     return desk
 
 
-def closed_session(stage: Stage, client_id: str | None = "alice", **options: Any) -> ClientSession[str]:
+def closed_session(stage: Stage, connection: str | None = "alice", **options: Any) -> ClientSession[str]:
     """A session that is not connected yet."""
-    return ClientSession(stage.hub.client(client_id), CHANNEL, codec=TOY, **options)
+    return ClientSession(stage.hub.client(connection), CHANNEL, codec=TOY, **options)
 
 
 def ids(source: View[str] | Iterable[CodecMessage[str]]) -> list[str]:
