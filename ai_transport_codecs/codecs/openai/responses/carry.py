@@ -195,9 +195,7 @@ class Carriage:
         fields = {key: value for key, value in _carried(event).items() if key != "delta"}
         key = "|".join(f"{name}={value}" for name, value in fields.items() if isinstance(value, str | int))
         own = {"key": key, **about}
-        if ("delta", key) not in self.draft.message.events:
-            yield from self.draft.tell({"type": kinds.DELTA_START, **own, "fields": fields})
-        yield from self.draft.tell({"type": kinds.DELTA_DELTA, **own, "delta": event["delta"]})
+        yield from self.draft.extend_unknown(own, fields, event["delta"])
 
 
 _Carry: TypeAlias = Callable[[Carriage, Mapping[str, Any]], Events]

@@ -41,7 +41,7 @@ class OpenText(NamedTuple):
 class Draft:
     """The message that one response becomes."""
 
-    __slots__ = ("_held", "_indexes", "_names", "done", "is_over", "key", "message", "open")
+    __slots__ = ("_held", "_indexes", "_names", "_unknown", "done", "is_over", "key", "message", "open")
 
     def __init__(self, key: str) -> None:
         self.key = key
@@ -51,6 +51,7 @@ class Draft:
         self._names: dict[int, str] = {}
         self._indexes: dict[str, int] = {}
         self.open: dict[LaneKey, OpenText] = {}
+        self._unknown: dict[str, dict[str, Any]] = {}
         self.done: set[str] = set()
         self.is_over = False
 
@@ -160,6 +161,20 @@ class Draft:
         for key, found in list(self.open.items()):
             if name is None or key[0] == name:
                 yield from self.end(key, None if item is None else found.lane.in_item(item, key[2]))
+
+    def extend_unknown(self, own: dict[str, Any], fields: Mapping[str, Any], fragment: str) -> Events:
+        """Send more of the text of an event that we do not know; ``own`` names it."""
+        key = own["key"]
+        if key not in self._unknown:
+            self._unknown[key] = own
+            yield from self.tell({"type": kinds.DELTA_START, **own, "fields": fields})
+        yield from self.tell({"type": kinds.DELTA_DELTA, **own, "delta": fragment})
+
+    def _end_unknown(self) -> Events:
+        for key, own in self._unknown.items():
+            text = str(self.message.events["delta", key].grow().buffer) if ("delta", key) in self.message.events else ""
+            yield from self.tell({"type": kinds.DELTA_END, **own, "text": text})
+        self._unknown.clear()
 
     # ------------------------------------------------------------------------------------------------- items
 
@@ -281,6 +296,7 @@ class Draft:
         for index, item in enumerate(items):
             yield from self.finish(dict(item), index)
         yield from self.end_texts(None)
+        yield from self._end_unknown()
         yield from self.inform(info, [self._names[index] for index in range(len(items))] if items else None)
 
     def break_off(self) -> Events:

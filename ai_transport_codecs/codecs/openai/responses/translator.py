@@ -65,8 +65,9 @@ class ResponsesTranslator:
         if lane is not None:
             # The hot path: what each token needs, and no more.
             read: Callable[[str], Any] = item.get if is_dict else getattr(item, "__dict__", _NOTHING).get
-            item_id, fragment = read("item_id"), read("delta")
-            index = 0 if lane.index_key is None else read(lane.index_key)
+            item_id: Any = read("item_id")
+            fragment: Any = read("delta")
+            index: Any = 0 if lane.index_key is None else read(lane.index_key)
             draft, is_placed = self._carriage.draft, type(item_id) is str and type(index) is int
             found = draft.open.get((item_id, lane.name, index)) if is_placed else None
             if found is not None and type(fragment) is str:

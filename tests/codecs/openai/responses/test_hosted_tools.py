@@ -10,6 +10,7 @@ import pytest
 
 from ai_transport_codecs import get_codec
 from ai_transport_codecs.codecs.openai.responses import CODEC
+from ai_transport_codecs.wire.headers import transport_headers
 from tests.codecs.openai.responses.scripts import (
     about,
     added,
@@ -21,7 +22,17 @@ from tests.codecs.openai.responses.scripts import (
     say,
     text_part,
 )
-from tests.codecs.openai.responses.wire import Log, joined, kind_of, live, only, without_own, write_all, write_each
+from tests.codecs.openai.responses.wire import (
+    Log,
+    history,
+    joined,
+    kind_of,
+    live,
+    only,
+    without_own,
+    write_all,
+    write_each,
+)
 
 Event = dict[str, Any]
 
@@ -178,7 +189,7 @@ def test_audio_is_one_base64_text_whatever_its_pieces() -> None:
         events.append({"type": "response.audio.transcript.delta", "delta": f"{number} "})
     events += [{"type": "response.audio.done"}, {"type": "response.audio.transcript.done"}, completed()]
     deliveries = write_all(events)
-    audio = only(deliveries).get("audio", {})
+    audio: dict[str, Any] = {**only(deliveries).get("audio", {})}
     assert base64.b64decode(audio["data"], validate=True) == sound
     assert audio["transcript"] == "".join(f"{number} " for number in range(len(pieces)))
     assert joined(deliveries, 9).messages == live(deliveries).messages
@@ -201,12 +212,15 @@ def test_deltas_of_next_year_grow_into_one_event() -> None:
     def new(delta: str, lane: int) -> Event:
         return {"type": "response.smell.delta", "item_id": "m1", "lane": lane, "delta": delta, "obfuscation": "xx"}
 
-    deliveries = write_all([new("a", 0), new("b", 1), new("c", 0), new("d", 0)])
+    deliveries = write_all([new("a", 0), new("b", 1), new("c", 0), new("d", 0), completed()])
+    streams = [each for each in history(deliveries) if transport_headers(each.extras)["stream"] == "true"]
+    assert [transport_headers(each.extras)["status"] for each in streams] == ["complete", "complete"]
+    assert joined(deliveries, 3).messages == [only(deliveries)]
     assert only(deliveries).get("events") == [
         {"type": "response.smell.delta", "item_id": "m1", "lane": 0, "delta": "acd"},
         {"type": "response.smell.delta", "item_id": "m1", "lane": 1, "delta": "b"},
     ]
-    assert sum(delivery.name is not None for delivery in deliveries) == 2
+    assert len(streams) == 2
 
 
 def test_a_reference_reader_is_not_disturbed_by_any_of_it() -> None:

@@ -65,7 +65,7 @@ def test_the_headers_of_a_part_are_in_the_references_order() -> None:
 
 def test_a_call_without_an_item_id_is_refused_and_says_how_to_carry_it() -> None:
     with pytest.raises(
-        InvalidArgumentError, match="needs the item's id, which names its stream.*run.pipe does"
+        InvalidArgumentError, match=r"needs the item's id, which names its stream.*run.pipe does"
     ) as error:
         write_events([added({"type": "function_call", "call_id": "c", "name": "f", "arguments": ""})])
     assert error.value.code == 40003

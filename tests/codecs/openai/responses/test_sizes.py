@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from typing import Any
 
@@ -45,7 +46,7 @@ def sizes(deliveries: list[InboundMessage]) -> list[int]:
 
 LOGPROBS = [{"token": f"t{number}", "logprob": -0.5, "top_logprobs": [], "bytes": [1]} for number in range(3_000)]
 
-LARGE = {
+LARGE: dict[str, list[dict[str, Any]]] = {
     "an image": [added(image(None, "in_progress")), done(image(blob(400_000)))],
     "a preview of an image": [
         added(image(None, "in_progress")),
@@ -97,7 +98,7 @@ def test_what_is_large_arrives_in_messages_that_each_fit(what: str) -> None:
 @pytest.mark.parametrize("what", ["a message that comes whole", "a call that comes whole"])
 def test_a_reference_reader_sees_the_text_of_what_is_large(what: str) -> None:
     [seen] = only(without_own(write_all(LARGE[what])))["items"]
-    expected = LARGE[what][-1]["item"]
+    expected: dict[str, Any] = LARGE[what][-1]["item"]
     assert seen.get("arguments") == expected.get("arguments")
     assert [part["text"] for part in seen.get("content", [])] == [part["text"] for part in expected.get("content", [])]
 
@@ -110,8 +111,6 @@ async def test_a_large_image_crosses_a_channel_with_the_default_limit() -> None:
         await run.pipe([created(), added(image(None, "in_progress")), done(image(result)), completed(image(result))])
 
     async with AgentSession[ResponsesMessage](hub.client("agent"), "chat", codec="openai-responses") as agent:
-        import asyncio
-
         serving = asyncio.create_task(agent.serve(answer))
         async with ClientSession[ResponsesMessage](hub.client("alice"), "chat", codec="openai-responses") as device:
             turn = await device.view.send("draw")
@@ -162,7 +161,7 @@ def chunk(of: str, index: Any, count: Any, text: Any) -> dict[str, Any]:
         chunk("a", 1, 1, "{}"),
         chunk("a", 0, 10**9, "{}"),
         chunk("a", -1, 2, "{}"),
-        chunk("a", True, 2, "{}"),
+        chunk("a", 0.5, 2, "{}"),
         chunk("a", 0, 1, None),
         chunk("a", 0, 1, "{"),
         chunk("a", 0, 1, "[]"),

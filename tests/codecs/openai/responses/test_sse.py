@@ -90,6 +90,6 @@ def test_a_response_that_breaks_off_is_marked_as_the_api_marks_it() -> None:
 
 @pytest.mark.parametrize("item", [None, 7, object(), {"no": "type"}, {"type": 3}, []])
 def test_an_item_that_is_no_event_is_refused_with_advice(item: Any) -> None:
-    with pytest.raises(UnsupportedEventError, match="codec 'openai-responses' cannot carry.*stream=True") as caught:
+    with pytest.raises(UnsupportedEventError, match=r"codec 'openai-responses' cannot carry.*stream=True") as caught:
         write_all([item])
     assert type(item).__name__ in caught.value.message

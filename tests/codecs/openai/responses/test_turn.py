@@ -47,11 +47,13 @@ def calls(id_: str, call_id: str, arguments: str, name: str = "weather", respons
 
 
 async def test_a_conversation_goes_on_turn_after_turn() -> None:
-    async with provider(says("m1", "one"), says("m2", "two")) as (client, running):
-        async with conversation(responses_turn(client, model="gpt", temperature=0.5)) as session:
-            [first] = await say(session, "hello")
-            parts = [{"type": "input_text", "text": "and"}, {"type": "input_image", "file_id": "f"}]
-            await say(session, {"role": "user", "content": parts})
+    async with (
+        provider(says("m1", "one"), says("m2", "two")) as (client, running),
+        conversation(responses_turn(client, model="gpt", temperature=0.5)) as session,
+    ):
+        [first] = await say(session, "hello")
+        parts = [{"type": "input_text", "text": "and"}, {"type": "input_image", "file_id": "f"}]
+        await say(session, {"role": "user", "content": parts})
         assert first["items"] == [message("m1", text_part("one"))]
     assert [request["input"] for request in running.requests] == [
         [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hello"}]}],
@@ -85,9 +87,11 @@ async def test_functions_are_called_until_the_model_is_done() -> None:
         return {"city": city, "sunny": True}
 
     bodies = calls("f1", "c1", '{"city":"Lisbon"}'), says("m1", "Sunny.", "resp_2")
-    async with provider(*bodies) as (client, running):
-        async with conversation(responses_turn(client, model="gpt", tools={"weather": weather})) as session:
-            asked, output, answered = await say(session, "Lisbon?")
+    async with (
+        provider(*bodies) as (client, running),
+        conversation(responses_turn(client, model="gpt", tools={"weather": weather})) as session,
+    ):
+        asked, output, answered = await say(session, "Lisbon?")
     result = {"type": "function_call_output", "call_id": "c1", "output": '{"city": "Lisbon", "sunny": true}'}
     assert asked["items"] == [call("f1", "c1", '{"city":"Lisbon"}', name="weather")]
     assert output["items"] == [result]
@@ -106,9 +110,11 @@ async def test_what_goes_wrong_in_a_call_is_told_to_the_model(arguments: str, sa
     async def weather(city: str) -> str:
         return city
 
-    async with provider(calls("f1", "c1", arguments), says("m1", "Sorry.", "resp_2")) as (client, running):
-        async with conversation(responses_turn(client, model="gpt", tools={"weather": weather})) as session:
-            asked, output, _ = await say(session, "Lisbon?")
+    async with (
+        provider(calls("f1", "c1", arguments), says("m1", "Sorry.", "resp_2")) as (client, running),
+        conversation(responses_turn(client, model="gpt", tools={"weather": weather})) as session,
+    ):
+        asked, output, _ = await say(session, "Lisbon?")
     assert asked["items"][0]["arguments"] == arguments, "kept as it came"
     assert says_ in output["items"][0]["output"]
     assert says_ in running.requests[1]["input"][-1]["output"]
@@ -131,9 +137,11 @@ async def test_a_call_of_a_response_that_broke_off_is_not_run() -> None:
         return ""
 
     body = sse(created(), *calling("f1", "c1", "{}", name="weather"))
-    async with provider(body) as (client, running):
-        async with conversation(responses_turn(client, model="gpt", tools={"weather": weather})) as session:
-            [held] = await say(session, "?")
+    async with (
+        provider(body) as (client, running),
+        conversation(responses_turn(client, model="gpt", tools={"weather": weather})) as session,
+    ):
+        [held] = await say(session, "?")
     assert held.get("response", {}).get("status") == "incomplete"
     assert (ran, len(running.requests)) == ([], 1)
 
@@ -155,12 +163,14 @@ async def test_a_cancel_closes_the_providers_stream_and_keeps_what_was_said() ->
 async def test_a_failed_response_ends_the_run_with_its_error() -> None:
     failed = completed(status="failed")
     failed["response"]["error"] = {"code": "server_error", "message": "out of luck"}
-    async with provider(sse(created(), failed)) as (client, _):
-        async with conversation(responses_turn(client, model="gpt")) as session:
-            turn = await session.view.send("hello")
-            await turn.wait()
-            assert turn.status == "error"
-            assert "the response failed: out of luck (server_error)" in str(turn.error)
+    async with (
+        provider(sse(created(), failed)) as (client, _),
+        conversation(responses_turn(client, model="gpt")) as session,
+    ):
+        turn = await session.view.send("hello")
+        await turn.wait()
+        assert turn.status == "error"
+        assert "the response failed: out of luck (server_error)" in str(turn.error)
 
 
 async def test_an_input_mapping_may_be_asynchronous() -> None:
@@ -168,10 +178,12 @@ async def test_an_input_mapping_may_be_asynchronous() -> None:
         await asyncio.sleep(0)
         return messages[-1]["items"]
 
-    async with provider(says("m1", "one"), says("m2", "two")) as (client, running):
-        async with conversation(responses_turn(client, model="gpt", input=last)) as session:
-            await say(session, "first")
-            await say(session, "second")
+    async with (
+        provider(says("m1", "one"), says("m2", "two")) as (client, running),
+        conversation(responses_turn(client, model="gpt", input=last)) as session,
+    ):
+        await say(session, "first")
+        await say(session, "second")
     assert [len(request["input"]) for request in running.requests] == [1, 1]
 
 
