@@ -348,3 +348,11 @@ def test_tools_without_what_runs_them() -> None:
 def test_a_state_reads_the_same_over_the_wire(then: list[Chunk]) -> None:
     chunks = [START, DELTA, AVAILABLE, *then]
     assert live(published(chunks))[0]["parts"] == [{"type": "step-start"}, *parts(chunks)]
+
+
+def test_a_static_tool_is_named_by_its_type_alone() -> None:
+    """Also when somebody else's seed has a name beside the type."""
+    seeded = {**CALLED, "toolName": "other", "title": "T"}
+    seed = {"messages": [{"codecMessageId": "m", "message": {"id": "m", "role": "assistant", "parts": [seeded]}}]}
+    (message,) = answered(folded([]), answer("tool-result", output=1, forkSeed=seed)).messages
+    assert [*message["parts"]] == [{**CALLED, "title": "T", "state": "output-available", "output": 1}]
