@@ -14,9 +14,11 @@ from ai_transport_codecs.codec.registry import get_codec
 
 from . import sources
 from .codec_cost import AnyCodec, decode_fold_read, deliveries, delta_costs, encode_all, floors, langchain_sum
+from .codec_sources import SOURCES
 from .import_cost import import_milliseconds
 from .outbox_cost import channel_costs
 from .peers import PEERS
+from .raw_lane import raw_lane_costs
 from .timing import best_microseconds
 
 DELTAS = 2_000
@@ -37,32 +39,36 @@ def _whole_turn(codec: AnyCodec, items: Sequence[Any], count: int) -> dict[str, 
     }
 
 
+def _codec(name: str, floor: dict[str, float]) -> dict[str, Any]:
+    """All figures of one codec."""
+    codec, made = get_codec(name), SOURCES[name]
+    text = delta_costs(codec, made.text(DELTAS), DELTAS)
+    return {
+        "text_delta_us": text,
+        "argument_delta_us": delta_costs(codec, made.arguments(DELTAS), DELTAS),
+        "text_over_floor": {
+            f"{part} / {library}": cost / least for library, least in floor.items() for part, cost in text.items()
+        },
+        f"long_over_short_text_{LONG}_{SHORT}": _flatness(codec, made.text),
+        f"long_over_short_arguments_{LONG}_{SHORT}": _flatness(codec, made.arguments),
+    }
+
+
 def measure() -> dict[str, Any]:
     """All figures of one run."""
-    codec = get_codec("langchain")
     floor = floors(DELTAS)
-    text = delta_costs(codec, sources.text_chunks(DELTAS), DELTAS)
-    arguments = delta_costs(codec, sources.argument_chunks(DELTAS), DELTAS)
-    chunks = sources.text_chunks(DELTAS)
-    calls = sources.argument_chunks(SHORT)
-    channel = channel_costs(codec)
+    chunks, calls = sources.text_chunks(DELTAS), sources.argument_chunks(SHORT)
+    channel = channel_costs(get_codec("langchain"))
     return {
         "python": platform.python_version(),
         "machine": platform.machine(),
         "floor_us": floor,
-        "langchain": {
-            "text_delta_us": text,
-            "argument_delta_us": arguments,
-            "text_over_floor": {
-                f"{name} / {library}": cost / least for library, least in floor.items() for name, cost in text.items()
-            },
-            f"long_over_short_text_{LONG}_{SHORT}": _flatness(codec, sources.text_chunks),
-            f"long_over_short_arguments_{LONG}_{SHORT}": _flatness(codec, sources.argument_chunks),
-            "langchain_own_sum_us": {
-                "text": best_microseconds(lambda: langchain_sum(chunks), DELTAS, rounds=3),
-                f"arguments_{SHORT}": best_microseconds(lambda: langchain_sum(calls), SHORT, rounds=3),
-            },
+        **{name: _codec(name, floor) for name in SOURCES},
+        "langchain_own_sum_us": {
+            "text": best_microseconds(lambda: langchain_sum(chunks), DELTAS, rounds=3),
+            f"arguments_{SHORT}": best_microseconds(lambda: langchain_sum(calls), SHORT, rounds=3),
         },
+        "raw_lane_us": raw_lane_costs(),
         "channel_per_1000_tokens": {name: asdict(cost) for name, cost in channel.items()},
         "adaptive_messages_over_immediate": channel["adaptive"].messages / channel["immediate"].messages,
         "import_ms": import_milliseconds(),

@@ -32,8 +32,13 @@ def argument_chunks(count: int) -> list[AIMessageChunk]:
     ]
 
 
+def argument_pieces(count: int) -> list[str]:
+    """``count`` pieces of JSON text that is valid as a whole."""
+    return ['{"text": "', *(json.dumps(word)[1:-1] for word in words(count - 2)), '"}']
+
+
 def _calls(count: int) -> Iterator[ToolCallChunk]:
-    first, *middle, last = ['{"text": "', *(json.dumps(word)[1:-1] for word in words(count - 2)), '"}']
+    first, *rest = argument_pieces(count)
     yield {"name": "write", "args": first, "id": "call_1", "index": 0, "type": "tool_call_chunk"}
-    for args in (*middle, last):
+    for args in rest:
         yield {"name": None, "args": args, "id": None, "index": 0, "type": "tool_call_chunk"}

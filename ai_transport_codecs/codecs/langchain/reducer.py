@@ -37,7 +37,7 @@ class LangChainReducer:
 
     def fold_input(self, projection: LangChainProjection, event: Event, meta: FoldMeta) -> LangChainProjection:
         """Fold one input; the parts of a user's message join in the order they come."""
-        fold = _INPUTS.get(event["kind"])
+        fold = _INPUTS.get(event.get("kind", ""))
         if fold is not None:
             fold(projection, meta.message_id, event)
         return projection

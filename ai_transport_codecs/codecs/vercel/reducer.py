@@ -52,7 +52,7 @@ class VercelReducer:
 
     def fold_input(self, projection: VercelProjection, event: Event, meta: FoldMeta) -> VercelProjection:
         """Fold one input; the parts of a user's message join in the order they come."""
-        fold = _INPUTS.get(event["kind"])
+        fold = _INPUTS.get(event.get("kind", ""))
         if fold is None:
             return projection
         try:
