@@ -47,6 +47,7 @@ class SqliteJournal:
         self._progress = asyncio.Event()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._db: sqlite3.Connection | None = None
+        self._reading = 0
         self._writing: asyncio.Task[None] | None = None
         self._is_closing = False
         self.failed = asyncio.Event()
@@ -144,6 +145,12 @@ class SqliteJournal:
             self._db = db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=1.0)
             self._prepare(db)
             restore(self._read(db))
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise UsageError(
+                f"{str(self._path)!r} is damaged: its entry {self._reading} makes no sense ({error!r}); choose another"
+                " file",
+                cause=error,
+            ) from error
         except sqlite3.OperationalError as error:
             raise UsageError(
                 f"the database {str(self._path)!r} cannot be used: {error}; choose a file that can be written and that"
@@ -178,14 +185,8 @@ class SqliteJournal:
         db.execute("COMMIT")
 
     def _read(self, db: sqlite3.Connection) -> Iterator[tuple[str, Entry]]:
-        for number, channel, text in db.execute(_SELECT):
-            try:
-                yield channel, load_entry(text)
-            except (ValueError, KeyError, IndexError) as error:
-                raise UsageError(
-                    f"{str(self._path)!r} is damaged: its entry {number} makes no sense ({error}); choose another file",
-                    cause=error,
-                ) from error
+        for self._reading, channel, text in db.execute(_SELECT):
+            yield channel, load_entry(text)
 
     def _close(self) -> None:
         if self._db is not None:

@@ -24,10 +24,10 @@ Frame = dict[str, Any]
 class Socket:
     """One WebSocket to a server. ``frames`` is everything that came, in order."""
 
-    def __init__(self, server: LocalServer, query: Mapping[str, str], *, msgpack: bool) -> None:
+    def __init__(self, server: LocalServer | str, query: Mapping[str, str], *, msgpack: bool) -> None:
         self.frames: list[Frame] = []
         self.is_binary = msgpack
-        self._url = server.url
+        self._url = server if isinstance(server, str) else server.url
         self._query = {"v": "5", **({"format": "msgpack"} if msgpack else {}), **query}
         self._session = aiohttp.ClientSession()
         self._socket: aiohttp.ClientWebSocketResponse | None = None
