@@ -27,7 +27,7 @@ _KINDS: Final = {block_type: kind for kind, block_type in _BLOCK_TYPES.items()}
 class Slot:
     """One stream of a message, and what its sender knows of the block that it extends."""
 
-    __slots__ = ("delta_type", "extra", "id", "is_open", "kind", "parts", "told")
+    __slots__ = ("delta_type", "extra", "id", "is_open", "kind", "parts", "size", "told")
 
     def __init__(self, id_: str, kind: str, extra: dict[str, Any]) -> None:
         self.id = id_
@@ -38,6 +38,8 @@ class Slot:
         self.told = dict(extra)
         """Those of them that the stream began with."""
         self.parts: list[str] = []
+        self.size = 0
+        """Characters so far; kept for arguments, whose text is not joined before the end."""
         self.is_open = True
 
     @property
@@ -201,13 +203,15 @@ class Draft:
 
     def _grown(self, slot: Slot, text: str) -> Event:
         slot.parts.append(text)
+        slot.size += len(text)
         return {"type": slot.delta_type, "key": self.key, "block": slot.id, "delta": text}
 
     def _grown_to(self, slot: Slot, text: str) -> Events:
         """What ``text`` adds to a stream, when it begins with all of it, which its last characters tell."""
-        held = slot.text
-        if slot.is_open and len(text) > len(held) and text.startswith(held[-32:], max(0, len(held) - 32)):
-            return (self._grown(slot, text[len(held) :]),)
+        size = slot.size if slot.kind == "tool-call" else len(slot.text)
+        tail = slot.parts[-1][-32:] if slot.parts else ""
+        if slot.is_open and len(text) > size and text.startswith(tail, size - len(tail)):
+            return (self._grown(slot, text[size:]),)
         return ()
 
     def _end_current(self) -> Events:
