@@ -53,6 +53,12 @@ class Branches:
         self._refresh()
         return self._groups.get(node)
 
+    @property
+    def has_targets(self) -> bool:
+        """Whether any run is another version of a message."""
+        self._refresh()
+        return bool(self._by_target)
+
     def contested(self) -> list[SiblingGroup]:
         """The inputs that have edits, with them: the groups of more than one input."""
         self._refresh()

@@ -6,7 +6,7 @@ and everything only when the structure changed.
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from ai_transport_codecs.codec.contract import CodecMessage
 
@@ -16,6 +16,9 @@ from .nodes import InputNode, Node
 from .tree import Tree
 
 MessageT = TypeVar("MessageT")
+
+DEFAULT_LIMIT: Final = 10
+"""Messages that a load of older history shows, unless told otherwise."""
 
 
 class Window(Generic[MessageT]):
@@ -38,10 +41,12 @@ class Window(Generic[MessageT]):
         self._entries: list[CodecMessage[MessageT]] = []
         self._plain: list[MessageT] = []
         self._segments: list[tuple[Node, int, Segment]] = []
-        self._places: dict[str, list[int]] = {}
+        self._places: dict[Node, list[int]] = {}
         self._cut = 0
         self._above: list[int] = []
-        self._touched: set[str] = set()
+        self._touched: set[Node] = set()
+        self._laid: list[Node] = []
+        self._was_plain = False
         self._is_laid_out = False
         self.refresh()
 
@@ -66,7 +71,18 @@ class Window(Generic[MessageT]):
 
     def touch(self, key: str) -> None:
         """A node's messages changed."""
-        self._touched.add(key)
+        node = self._tree.node(key)
+        if node is not None:
+            self._touched.add(node)
+
+    def is_outdated(self, key: str) -> bool:
+        """Whether a node that is shown shows other messages than it has, and nobody said so with :meth:`touch`."""
+        node = self._tree.node(key)
+        if node is None or node in self._touched or not self._is_laid_out:
+            return False
+        messages = self._tree.messages(node)
+        segments = [self._segments[place][2] for place in self._places.get(node, ())]
+        return any(each.sources == (node,) and each.messages != messages for each in segments)
 
     # --- reading
 
@@ -174,35 +190,66 @@ class Window(Generic[MessageT]):
     def _patch(self) -> bool:
         """Lay out the nodes that were touched; False when their messages are not the same ones any more."""
         touched, self._touched = self._touched, set()
-        for place in {place for key in touched for place in self._places.get(key, ())}:
+        for place in {place for node in touched for place in self._places.get(node, ())}:
             node, start, segment = self._segments[place]
             fresh = self._tree.segment(node, self._choices.chosen)
-            if fresh.sources != segment.sources or len(fresh.messages) != len(segment.messages):
+            end = start + len(segment.messages)
+            if fresh.sources != segment.sources or _ids(fresh.messages) != _ids(self._entries[start:end]):
+                self._touched = touched
                 return False
             for position, message in enumerate(fresh.messages, start):
-                if self._entries[position].id != message.id:
-                    return False
                 self._entries[position] = message
                 self._plain[position] = message.message
             self._segments[place] = (node, start, fresh)
         return True
 
     def _lay_out(self, *, hold: bool) -> None:
-        shown = self._entries[self._cut :] if hold or self._cut else None
+        """Lay out everything from the first node on that is new or changed: in a growing conversation, the last one."""
+        kept = self._unchanged()
+        start = self._segments[kept][1] if kept < len(self._segments) else len(self._entries)
+        shown = self._entries[self._cut :] if (hold or self._cut) and self._cut >= start else None
         last_hidden = self._entries[self._cut - 1].id if self._cut else None
         self._touched.clear()
-        self._entries, self._segments, self._places = [], [], {}
-        for segment in self._tree.segments(self.nodes, self._choices.chosen):
+        self._forget(kept, start)
+        self._laid = list(self.nodes)
+        for segment in self._tree.segments(self.nodes[kept:], self._choices.chosen):
             for source in segment.sources:
-                self._places.setdefault(source.key, []).append(len(self._segments))
+                self._places.setdefault(source, []).append(len(self._segments))
             self._segments.append((segment.sources[0], len(self._entries), segment))
             self._entries.extend(segment.messages)
-        self._plain = [entry.message for entry in self._entries]
+            self._plain.extend([entry.message for entry in segment.messages])
         self._is_laid_out = True
         if shown is not None:
             self._cut_at(self._cut_before(shown, last_hidden))
         else:
-            self._cut_at(0)
+            self._cut_at(self._cut)
+
+    def _unchanged(self) -> int:
+        """How many of the first nodes show what they showed before."""
+        is_plain, self._was_plain = self._was_plain, not self._tree.has_versions_within_runs
+        if not (is_plain and self._was_plain):
+            return 0
+        laid, nodes = self._laid, self.nodes
+        count = len(laid)
+        if nodes[:count] != laid:
+            pairs = zip(laid, nodes, strict=False)
+            count = next((at for at, (one, other) in enumerate(pairs) if one is not other), min(count, len(nodes)))
+        # A node's list of messages is the same one until it has others, whatever the reason.
+        changed = (
+            place
+            for place, (node, _, segment) in enumerate(self._segments[:count])
+            if segment.messages is not node.log.messages()
+        )
+        return next(changed, count)
+
+    def _forget(self, kept: int, start: int) -> None:
+        """Drop what is laid out from that node, which starts there, on."""
+        for _, _, segment in self._segments[kept:]:
+            for source in segment.sources:
+                self._places.pop(source, None)
+        if not kept:
+            self._places.clear()
+        del self._segments[kept:], self._entries[start:], self._plain[start:]
 
     def _was_given(self, node: Node) -> bool:
         return any(message.id in self._tree.given_ids for message in self._tree.messages(node))
@@ -238,3 +285,7 @@ class Window(Generic[MessageT]):
             return False
         node = self._tree.node_of(message_id)
         return isinstance(node, InputNode) and node.is_given
+
+
+def _ids(messages: list[CodecMessage[MessageT]]) -> list[str]:
+    return [message.id for message in messages]

@@ -255,6 +255,11 @@ class Tree(Generic[MessageT]):
         """
         return self._branches.flatten(nodes, selections)
 
+    @property
+    def has_versions_within_runs(self) -> bool:
+        """Whether a message was asked for anew; else each node shows its own messages and no others."""
+        return self._branches.has_targets
+
     def segments(self, nodes: Iterable[Node], selections: Mapping[str, str] = NO_SELECTIONS) -> list[Segment]:
         """What :meth:`flatten` shows, by the nodes that show it."""
         return self._branches.segments(nodes, selections)

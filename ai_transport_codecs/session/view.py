@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
 from ai_transport_codecs.codec.contract import CodecMessage
 from ai_transport_codecs.errors import InvalidArgumentError, SessionClosedError
@@ -16,7 +16,7 @@ from ai_transport_codecs.wire.messages import InboundMessage
 from .branch_selection import BranchSelection, Choices, Versions
 from .events import Applied, OutputEvent, RunEvent, Signal, Unsubscribe
 from .nodes import InputNode, RunNode
-from .paging import Window
+from .paging import DEFAULT_LIMIT, Window
 from .run_info import RunInfo, run_info
 from .sending import SendOptions
 from .tree import Tree
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from .handle import ClientRun
 
 MessageT = TypeVar("MessageT")
-
-DEFAULT_LIMIT: Final = 10
-"""Messages that :meth:`View.load_older` shows, unless told otherwise."""
 
 
 class View(Generic[MessageT]):
@@ -374,6 +371,9 @@ class View(Generic[MessageT]):
             self._announce()
 
     def _on_run(self, event: RunEvent) -> None:
+        # Streams that were open side by side are put in their order once the run stops: then it reads differently.
+        if self._window.is_outdated(event.run_id):
+            self._on_output(OutputEvent(event.run_id, event.run_id, None, None, None))
         if event.live and (event.run_id in self._window.keys or self._is_new_here(event)):
             self._runs.emit(event)
 

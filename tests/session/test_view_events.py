@@ -138,6 +138,24 @@ async def test_a_view_that_is_read_at_every_update_never_shows_an_old_state() ->
         assert fresh.get_messages() == alice.view.get_messages()
 
 
+async def test_streams_side_by_side_read_in_order_once_the_run_stops() -> None:
+    async with staged() as stage, stage.device() as alice:
+        desk = await opened(stage)
+        await desk.ask("M", "q")
+        await desk.start("R", "M")
+        first = await desk.stream("R", "A", "one", ends=False)
+        await desk.note("R", "A", "two", "M")
+        await desk.append(first, " more")
+        await settle()
+        states: list[list[str]] = []
+        alice.view.on("update", lambda: states.append(alice.view.messages))
+        assert alice.view.messages == ["q", "one more|two"]
+        await desk.lifecycle("run-end", "R", run_reason="complete")
+        await settle()
+        assert states == [], "nothing reads differently, and a status is no update"
+        assert alice.view.get_messages() == alice.create_view().get_messages()
+
+
 # --- cost
 
 
