@@ -24,6 +24,20 @@ class Conversation(Protocol):
         ...
 
 
+class Cancellation(Protocol):
+    """Whether a reply was cancelled."""
+
+    @property
+    def is_cancelled(self) -> bool: ...
+    async def wait(self) -> None:
+        """Return once it is."""
+        ...
+
+    def raise_if_cancelled(self) -> None:
+        """Raises OperationCancelledError (40033) once it is."""
+        ...
+
+
 class TurnRun(Protocol):
     """One reply being made."""
 
@@ -31,6 +45,16 @@ class TurnRun(Protocol):
     def run_id(self) -> str: ...
     @property
     def view(self) -> Conversation: ...
+    @property
+    def cancel_token(self) -> Cancellation: ...
+    def has_input(self) -> bool:
+        """Whether there is something to answer: at first the input itself, later what was said meanwhile."""
+        ...
+
+    def suspend(self) -> Awaitable[None]:
+        """Wait for somebody's answer: the handler returns, and is called again for the answer."""
+        ...
+
     def pipe(self, source: Any) -> Awaitable[Any]:
         """Write what ``source`` streams, until it ends, fails or is cancelled."""
         ...

@@ -90,7 +90,6 @@ class Run(RunCore[MessageT]):
         """
         if self.cancel_token.is_cancelled:
             return False
-        self._seed_steers()
         return self.steers.take()
 
     # --- ending

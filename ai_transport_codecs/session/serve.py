@@ -95,6 +95,7 @@ class Server(Generic[MessageT]):
                 await self._answer_backlog()
             await self._stopped.wait()
         finally:
+            self._stopped.set()
             for ending in endings:
                 ending()
             for task in self._tasks:
@@ -156,7 +157,7 @@ class Server(Generic[MessageT]):
 
     def _answer(self, event_id: str, run_id: str | None) -> bool:
         """Answer an input, unless that was done: the parts of a message share its id, and it may be delivered again."""
-        if self._seen.get(event_id) or self._session.own_inputs.get(event_id):
+        if self._stopped.is_set() or self._seen.get(event_id) or self._session.own_inputs.get(event_id):
             return False
         self._seen.remember(event_id, value=True)
         answer: _Answer[MessageT] = _Answer(run_id)

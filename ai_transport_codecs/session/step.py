@@ -57,9 +57,12 @@ class Step:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._reason is None:
+        if error is None and self._reason is None:
+            await self.end()
+        elif self.is_open and not self._run.session.connection.is_closed:
+            # What the body raised is the news; it must not be lost to a failure of ending the step.
             is_failure = isinstance(error, Exception) and not self._run.cancel_token.is_cancelled
-            await self.end("failed" if is_failure else None if error is None else "cancelled")
+            await self.close_quietly("failed" if is_failure else "cancelled")
 
     async def start(self) -> None:
         """Publish the start of this attempt. A second call does nothing.

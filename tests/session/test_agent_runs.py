@@ -232,6 +232,19 @@ async def test_a_cancel_refused_leaves_no_trace() -> None:
         await run.end()
 
 
+async def test_a_cancel_of_a_known_run_is_an_output_of_nothing() -> None:
+    """Behaviour 44."""
+    async with staged() as stage, stage.agent() as agent, stage.device() as alice:
+        run = await answering(agent, await alice.view.send(say("hi")))
+        await settle()
+        told: list[tuple[str | None, int, int]] = []
+        agent.tree.on("output", lambda event: told.append((event.run_id, len(event.outputs), len(event.inputs))))
+        await alice.cancel(run.run_id)
+        await settle()
+        assert told == [(run.run_id, 0, 0)]
+        await run.end("cancelled")
+
+
 async def test_a_cancel_hook_that_fails_is_told_to_the_run_and_cancels_nothing() -> None:
     errors: list[Any] = []
 

@@ -10,6 +10,7 @@ import pytest
 from ai_transport_codecs.errors import CancelListenerError, ChannelError, InvalidArgumentError, StreamError
 from ai_transport_codecs.session.retry import NO_RETRY
 from ai_transport_codecs.session.run import Run
+from ai_transport_codecs.session.step import Step
 from ai_transport_codecs.testing.faults import FaultPlan, FaultyProvider, Refuse
 from tests.session.agent_stage import agent_on, answering, failing, lifecycle, note, statuses, texts
 from tests.session.stage import CHANNEL, say, settle, staged, text_events, words
@@ -320,6 +321,26 @@ async def test_a_cancellation_anywhere_leaves_no_step_without_its_end(turns: int
         await settle()
         assert len(stage.headers("ai-step-start")) == len(stage.headers("ai-step-end"))
         assert "streaming" not in await statuses(stage)
+
+
+async def test_a_step_whose_body_raises_fails_and_the_error_is_not_lost() -> None:
+    async with staged() as stage, stage.agent() as agent, stage.device() as alice:
+        run = await answering(agent, await alice.view.send(say("hi")))
+
+        async def fail(step: Step, *, detaches: bool) -> None:
+            async with step:
+                if detaches:
+                    await agent.detach()
+                raise RuntimeError("of the body")
+
+        with pytest.raises(RuntimeError, match="of the body"):
+            await fail(run.create_step(), detaches=False)
+        retry = run.create_step()
+        assert retry.step_id == f"{run.invocation_id}-step-0"
+        with pytest.raises(RuntimeError, match="of the body"):
+            await fail(retry, detaches=True)
+        await settle()
+        assert [each["step-reason"] for each in stage.headers("ai-step-end")] == ["failed"]
 
 
 async def test_texts_of_messages_sent_one_by_one() -> None:

@@ -6,11 +6,17 @@ import asyncio
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from ai_transport_codecs.session.agent import AgentSession
 from ai_transport_codecs.session.outcome import RunOutcome
+from ai_transport_codecs.session.retry import RetryPolicy
 from ai_transport_codecs.session.run import Run
-from tests.session.agent_stage import lifecycle, note, serving, texts
-from tests.session.stage import say, settle, staged, words
+from ai_transport_codecs.testing.faults import FaultPlan, FaultyProvider, Rates
+from tests.session.agent_stage import lifecycle, note, serving, statuses, texts
+from tests.session.stage import CHANNEL, say, settle, staged, words
+from tests.session.toy_codec import TOY
 
 
 class Kitchen:
@@ -151,6 +157,37 @@ async def test_a_cancel_stops_a_handler_that_waits_for_something_else() -> None:
         await turn.started
         await turn.cancel()
         assert await turn.wait() == "cancelled"
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000), lose_ack=st.sampled_from([0.0, 0.2]), refuse=st.sampled_from([0.0, 0.2]))
+def test_a_bad_channel_costs_no_answer_and_doubles_none(seed: int, lose_ack: float, refuse: float) -> None:
+    asyncio.run(
+        _bad_day(FaultPlan(seed, rates=Rates(refuse=refuse, lose_ack=lose_ack, hold_ack=0.2, hold=0.2, repeat=0.2)))
+    )
+
+
+async def _bad_day(plan: FaultPlan) -> None:
+    async def handler(run: Run[str]) -> None:
+        await run.pipe(words("a ", "b ", "c", pause=lambda: settle(2)))
+        async with run.create_step() as step:
+            await step.send(note("d"))
+
+    async with staged() as stage, stage.device() as alice:
+        client = FaultyProvider(stage.hub.client("agent"), plan)
+        retry = RetryPolicy(attempts=30, first_delay=0.0, max_delay=0.0)
+        async with AgentSession(client, CHANNEL, codec=TOY, retry=retry) as agent:
+            task = asyncio.create_task(agent.serve(handler))
+            turns = [await alice.view.send(say(text), parent="root") for text in "xyz"]
+            assert [await turn.wait() for turn in turns] == ["complete"] * 3
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        await settle()
+        assert client.fired
+        assert [turn.messages for turn in turns] == [["a b c.", "d"]] * 3
+        for name, count in (("ai-run-start", 3), ("ai-step-start", 6), ("ai-step-end", 6), ("ai-run-end", 3)):
+            assert len(stage.headers(name)) == count
+        assert "streaming" not in await statuses(stage)
 
 
 async def test_an_input_to_a_run_in_progress_starts_no_other() -> None:
