@@ -29,7 +29,7 @@ class Cancellation(Protocol):
 
     @property
     def is_cancelled(self) -> bool: ...
-    async def wait(self) -> None:
+    def wait(self) -> Awaitable[None]:
         """Return once it is."""
         ...
 
