@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Final, TypedDict
+from typing import Any, Final, Required, TypedDict
 
 ChatMessage = dict[str, Any]
 """A message of the conversation, in the shape of the API's own: ``role``, ``content``, ``tool_calls`` and so on.
@@ -20,21 +20,21 @@ INVALID: Final = "invalid"
 class Choice(TypedDict, total=False):
     """One answer of a completion; provider extras are further keys."""
 
-    index: int
-    finish_reason: str | None
-    message: ChatMessage
-    logprobs: dict[str, Any] | None
+    index: Required[int]
+    finish_reason: Required[str | None]
+    message: Required[ChatMessage]
+    logprobs: Required[dict[str, Any] | None]
 
 
 class Completion(TypedDict, total=False):
     """A completion as the API returns it when it is not streamed; provider extras are further keys."""
 
-    id: str
-    object: str
-    created: int
-    model: str
-    choices: list[Choice]
-    usage: dict[str, Any] | None
+    id: Required[str]
+    object: Required[str]
+    created: Required[int]
+    model: Required[str]
+    choices: Required[list[Choice]]
+    usage: Required[dict[str, Any] | None]
     service_tier: str | None
     system_fingerprint: str | None
 
@@ -120,7 +120,7 @@ def _logprobs(value: Any) -> Any:
 
 
 def _message(value: dict[str, Any]) -> ChatMessage:
-    message = {"role": "assistant", "content": None, "refusal": None, **value}
+    message: ChatMessage = {"role": "assistant", "content": None, "refusal": None, **value}
     if not isinstance(message["role"], str) or not message["role"]:
         message["role"] = "assistant"
     calls = message.pop("tool_calls", None)
@@ -128,8 +128,9 @@ def _message(value: dict[str, Any]) -> ChatMessage:
         found = [_call(call) for _, call in _by_index(calls)]
         if found:
             message["tool_calls"] = found
-    if isinstance(message.get("function_call"), dict):
-        message["function_call"] = {"name": "", "arguments": "", **message["function_call"]}
+    legacy = message.get("function_call")
+    if isinstance(legacy, dict):
+        message["function_call"] = {"name": "", "arguments": "", **legacy}
     return message
 
 
