@@ -153,7 +153,7 @@ class Choices(Generic[MessageT]):
         first = next(each for each in self._tree.messages(original) if each.id == anchor)
         members = [(each, self._first(each)) for each in runs]
         chosen = self._tree.run(self._chosen.get(anchor, ""))
-        shown: Node = chosen if chosen is original or chosen in runs else runs[-1]
+        shown: Node | None = chosen if chosen is original or chosen in runs else runs[-1]
         present = [(each, message) for each, message in members if message is not None]
         return _versions([(original, first), *present], shown, None, anchor)
 

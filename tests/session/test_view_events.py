@@ -8,9 +8,10 @@ from collections.abc import Callable
 
 from ai_transport_codecs import ClientSession
 from ai_transport_codecs.codec.contract import CodecMessage
+from ai_transport_codecs.codec.define import define_codec
 from ai_transport_codecs.wire.messages import InboundMessage
 from tests.session.stage import say, settle, staged
-from tests.session.toy_codec import TOY, ToyReducer
+from tests.session.toy_codec import INPUTS, OUTPUTS, ToyReducer
 from tests.session.view_stage import closed_session, ids, opened, updates_of
 
 
@@ -176,7 +177,7 @@ async def test_a_delta_costs_one_node_however_long_the_conversation() -> None:
         desk = await opened(stage)
         await desk.turns(60)
         reducer = Counting()
-        codec = TOY.__class__(**{**{name: getattr(TOY, name) for name in TOY.__dataclass_fields__}, "reducer": reducer})
+        codec = define_codec(name="toy", outputs=OUTPUTS, inputs=INPUTS, reducer=reducer)
         session: ClientSession[str] = ClientSession(stage.hub.client("alice"), "conversation", codec=codec)
         async with session as alice:
             await desk.ask("M", "q", "A59")
