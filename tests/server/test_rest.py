@@ -12,9 +12,10 @@ from urllib.parse import quote
 import aiohttp
 import msgpack as packing  # type: ignore[import-untyped]
 import pytest
+from yarl import URL
 
 from ai_transport_codecs.server import LocalServer, Settings
-from tests.server.wire import KEY, Frame, Socket
+from tests.server.wire import KEY, Socket
 
 Dial = Callable[..., Awaitable[Socket]]
 
@@ -35,7 +36,7 @@ class Caller:
     ) -> tuple[int, Any, aiohttp.ClientResponse]:
         raw = None if body is None else packing.packb(body) if self.is_binary else json.dumps(body).encode()
         sent = {**BASIC, "Accept": self.type, "Content-Type": self.type, "X-Ably-Version": "5", **headers}
-        url = aiohttp.client.URL(self.url + path, encoded=True)
+        url = URL(self.url + path, encoded=True)
         async with self.session.request(method, url, data=raw, headers=sent) as answer:
             content = await answer.read()
             assert answer.headers["Content-Type"] == self.type
@@ -298,7 +299,7 @@ class TestPresence:
         socket = await dial(clientId="alice")
         await socket.attach("chat:1")
         await socket.acked(await socket.present("chat:1", {"action": 2}))
-        details: Frame = await caller.get("/channels/chat:1")
+        details = await caller.get("/channels/chat:1")
         assert details["channelId"] == "chat:1"
         assert set(details["status"]["occupancy"]["metrics"].values()) == {1}
 
