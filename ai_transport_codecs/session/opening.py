@@ -139,7 +139,7 @@ class AdoptedRun(Run[MessageT]):
                     await self.session.hydrator.fold_until(self._is_found)
                 except HistoryFetchError as error:
                     failure = error
-                async with asyncio.timeout(_LIVE_GRACE):
+                async with asyncio.timeout(_LIVE_GRACE if failure is None else 0):
                     await self._await_live(changed)
         except TimeoutError:
             raise self._not_found(failure) from failure

@@ -165,6 +165,7 @@ class Run(RunCore[MessageT]):
 
     async def _terminate(self, terminal: str, operation: str, name: str, headers: Headers) -> None:
         self._terminal = terminal
+        self.is_open = False
         try:
             await to_the_end(self._publish_terminal(terminal, operation, name, headers))
         finally:
@@ -173,7 +174,6 @@ class Run(RunCore[MessageT]):
     async def _publish_terminal(self, terminal: str, operation: str, name: str, headers: Headers) -> None:
         if self.steps.active is not None:
             await self.steps.active.close_quietly(STEP_REASONS[terminal])
-        self.is_open = False
         if not self.status.is_terminal:
             own = self.trigger.lifecycle_headers(self.run_id, self.invocation_id)
             await self._publish(name, own | headers, operation)

@@ -9,15 +9,18 @@ import pytest
 
 from ai_transport_codecs.errors import (
     CancelListenerError,
+    HistoryFetchError,
     InputEventNotFoundError,
     InvalidArgumentError,
     OperationCancelledError,
     SessionClosedError,
 )
+from ai_transport_codecs.session.agent import AgentSession
 from ai_transport_codecs.session.cancel import MAX_DEFERRED, CancelToken, cancel_extras
 from ai_transport_codecs.session.hydration import page_until_located
 from ai_transport_codecs.session.invocation import Invocation
 from ai_transport_codecs.session.waking import with_agent_session
+from ai_transport_codecs.testing.faults import FaultPlan, FaultyProvider, Refuse
 from ai_transport_codecs.wire.absent import ABSENT
 from ai_transport_codecs.wire.messages import OutboundMessage
 from tests.session.agent_stage import agent_on, answering, lifecycle, note, result, serving, texts
@@ -373,6 +376,20 @@ async def test_an_adopted_run_that_is_not_there_is_not_found() -> None:
                 await run.load(timeout=0.01)
             assert (caught.value.code, caught.value.status_code) == (104010, 504)
             assert agent.cancels.find("R") is None
+
+
+async def test_a_run_that_history_hides_names_the_failure_as_the_cause() -> None:
+    async with staged() as stage, stage.device() as alice:
+        turn = await alice.view.send(say("hi"))
+        plan = FaultPlan()
+        for number in range(1, 5):
+            plan.on("history", number, Refuse(40160, 401))
+        client = FaultyProvider(stage.hub.client("agent"), plan)
+        async with AgentSession(client, CHANNEL, codec=TOY) as agent:
+            run = agent.adopt_run(turn.to_invocation(), run_id="R", invocation_id="I")
+            with pytest.raises(InputEventNotFoundError) as caught:
+                await run.load()
+            assert isinstance(caught.value.cause, HistoryFetchError)
 
 
 async def test_a_cancelled_run_is_not_loaded() -> None:
