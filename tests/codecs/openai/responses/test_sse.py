@@ -44,8 +44,34 @@ BODY = sse(*EVENTS)
         [b"\xef\xbb\xbf", BODY],
         [BODY.removesuffix(b"\n\n")],
         [f"data: {json.dumps(event)}\n\n" for event in EVENTS],
+        [
+            part
+            for event in EVENTS
+            for part in (b"eve", b"nt: x", b"\ndata: ", json.dumps(event).encode(), b"\n", b"\n")
+        ],
+        [
+            part
+            for event in EVENTS
+            for part in (b"event: x", b"y\r\n", f"data: {json.dumps(event)}\r\n\r".encode(), b"\n")
+        ],
+        [sse(event) for event in EVENTS],
     ],
-    ids=["whole", "done", "bytes", "lines", "text", "kept ends", "crlf", "comments", "bom", "no end", "no names"],
+    ids=[
+        "whole",
+        "done",
+        "bytes",
+        "lines",
+        "text",
+        "kept ends",
+        "crlf",
+        "comments",
+        "bom",
+        "no end",
+        "no names",
+        "cut names",
+        "cut breaks",
+        "events",
+    ],
 )
 def test_however_the_body_comes_readers_hold_the_response(pieces: list[Any]) -> None:
     deliveries = written(pieces)
