@@ -93,6 +93,7 @@ class Continuity:
                 self._connection.report(error)
         finally:
             self._task = None
+            self._release()  # whatever happened, nothing may wait for ever
 
     async def _refetch(self) -> AITransportError | None:
         """Fetch what was missed; the failure, if that cannot be done."""

@@ -127,6 +127,20 @@ async def test_an_exchange_is_the_question_and_the_answer() -> None:
         assert turn.messages == ["hello"]
 
 
+async def test_where_a_message_goes() -> None:
+    """Behaviours 6 and 7: after the last visible one; nowhere by itself when it replaces another one."""
+    async with staged() as stage, stage.device() as alice:
+        desk = await opened(stage)
+        await desk.turns(1)
+        await settle()
+        for options in ({}, {"parent": "M0"}, {"fork_of": "M0"}, {"fork_of": "M0", "parent": "A0"}, {"parent": ""}):
+            await alice.create_view().send(say("x"), **options)
+        sent = stage.headers("ai-input")[1:]
+        places = [(each.get("parent"), each.get("fork-of")) for each in sent]
+        assert places == [("A0", None), ("M0", None), (None, "M0"), ("A0", "M0"), (None, None)]
+        assert all("run-id" not in each and "invocation-id" not in each for each in sent), "behaviour 3"
+
+
 # --- cancelling and waiting
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ai_transport_codecs import ClientSession
 from ai_transport_codecs.errors import HistoryFetchError, InvalidArgumentError
-from ai_transport_codecs.testing.faults import FaultPlan, FaultyProvider, Refuse
+from ai_transport_codecs.testing.faults import FaultPlan, FaultyProvider, Hold, Refuse
 from tests.session.stage import CHANNEL, say, settle, staged
 from tests.session.toy_codec import TOY
 from tests.session.view_stage import closed_session, ids, opened, updates_of
@@ -251,3 +251,36 @@ async def test_a_page_that_ends_in_the_middle_of_a_run_hides_nothing_newer() -> 
                 one_page = iter((False, True))
                 await alice.hydrator.fold_until(one_page.__next__, older=True)
                 assert ids(alice.view) == ["M2", "A2"]
+
+
+async def test_a_load_that_is_cancelled_changes_nothing_and_the_next_one_works() -> None:
+    async with staged() as stage:
+        desk = await opened(stage)
+        await desk.turns(2)
+        gate = asyncio.Event()
+        client = FaultyProvider(stage.hub.client("alice"), FaultPlan().on("history", 1, Hold(until=gate)))
+        async with ClientSession[str](client, CHANNEL, codec=TOY, history=False) as alice:
+            loading = asyncio.create_task(alice.view.load_older(1))
+            await settle()
+            assert await alice.view.load_older(1) == []
+            loading.cancel()
+            await asyncio.gather(loading, return_exceptions=True)
+            assert loading.cancelled()
+            assert alice.view.messages == []
+            assert ids(await alice.view.load_older(1)) == ["A1"]
+
+
+async def test_closing_a_view_ends_its_load() -> None:
+    async with staged() as stage:
+        desk = await opened(stage)
+        await desk.turns(2)
+        gate = asyncio.Event()
+        client = FaultyProvider(stage.hub.client("alice"), FaultPlan().on("history", 1, Hold(until=gate)))
+        async with ClientSession[str](client, CHANNEL, codec=TOY, history=False) as alice:
+            view = alice.create_view()
+            loads = [asyncio.create_task(view.load_older(1)), asyncio.create_task(view.load_until(lambda _: True))]
+            await settle()
+            view.close()
+            gate.set()
+            assert [await load for load in loads] == [[], []]
+            assert ids(await alice.view.load_older(1)) == ["A1"]
