@@ -40,9 +40,9 @@ class Triggers:
         if not waiting:
             self._waiting.pop(run.input_event_id, None)
 
-    def try_unanswered(self) -> str | None:
-        """The event id of the newest input, if it belongs to no run and none answers it yet."""
-        if self._newest is None:
+    def try_unanswered(self, since: str = "") -> str | None:
+        """The event id of the newest input, if it came after ``since``, belongs to no run and none answers it yet."""
+        if self._newest is None or self._newest[0] <= since:
             return None
         _, event_id, message_id = self._newest
         node = self._tree.node_of(message_id)

@@ -88,11 +88,11 @@ class Server(Generic[MessageT]):
         endings = [
             session.on_input(self._on_input),
             session.connection.on_close(self._stopped.set),
-            session.on_reattached(lambda: self._spawn(self._answer_backlog(), "ai-transport-rescue")),
+            session.on_reattached(lambda: self._rescue(backlog=backlog)),
         ]
         try:
             if backlog:
-                await self._answer_backlog()
+                await self._answer_backlog("")
             await self._stopped.wait()
         finally:
             self._stopped.set()
@@ -114,16 +114,21 @@ class Server(Generic[MessageT]):
         elif not self._is_answering(run_id):  # else it is a steer, and the run's to take up
             self._spawn(self._consider_unknown(run_id), "ai-transport-resume")
 
-    async def _answer_backlog(self) -> None:
-        """Answer what came while no agent was there: the newest input, and answers to suspended runs."""
+    def _rescue(self, *, backlog: bool) -> None:
+        """Answer what was missed; who wants no backlog is not given what came before the gap."""
+        since = "" if backlog else self._session.tree.newest_serial
+        self._spawn(self._answer_backlog(since), "ai-transport-rescue")
+
+    async def _answer_backlog(self, since: str) -> None:
+        """Answer what came after ``since`` and nobody answered: the newest input, and answers to suspended runs."""
         session = self._session
         try:
             await session.hydrator.fold_until(lambda: False)
         except AITransportError as error:
             session.connection.report(error)
         for run in session.tree.runs():
-            self._consider(run.run_id)
-        event_id = session.triggers.try_unanswered()
+            self._consider(run.run_id, since)
+        event_id = session.triggers.try_unanswered(since)
         if event_id is not None:
             self._answer(event_id, None)
 
@@ -140,14 +145,14 @@ class Server(Generic[MessageT]):
             self._session.connection.report(error)
         self._consider(run_id)
 
-    def _consider(self, run_id: str) -> None:
+    def _consider(self, run_id: str, since: str = "") -> None:
         """Resume a suspended run if it was answered; one invocation at a time takes up all that was said to it."""
         node = self._session.tree.run(run_id)
         if node is None or node.status is not RunStatus.SUSPENDED or self._is_answering(run_id):
             return
         for answer in open_answers(node):
             event_id = answer.envelope.event_id
-            if event_id is not None and self._answer(event_id, run_id):
+            if event_id is not None and answer.serial > since and self._answer(event_id, run_id):
                 return
 
     def _is_answering(self, run_id: str) -> bool:

@@ -66,6 +66,33 @@ async def test_a_run_in_progress_is_cancelled_and_still_ends_on_the_wire() -> No
             assert caught.value.code == 40033
 
 
+@pytest.mark.parametrize(("backlog", "answered"), [(True, ["old", "new", "missed"]), (False, ["new", "missed"])])
+async def test_what_was_missed_is_answered_and_what_was_not_wanted_is_not(backlog: bool, answered: list[str]) -> None:
+    asked: list[str] = []
+
+    async def handler(run: Run[str]) -> None:
+        asked.append(run.messages[0].message)
+        await run.pipe(words("x"))
+
+    async with staged() as stage, stage.device() as alice:
+        await alice.view.send(say("old"), parent="root")
+        client = stage.hub.client("agent")
+        async with AgentSession(client, CHANNEL, codec=TOY) as agent:
+            agent.on("error", stage.errors.append)
+            task = asyncio.create_task(agent.serve(handler, backlog=backlog))
+            await settle()
+            await (await alice.view.send(say("new"), parent="root")).wait()
+            for missed in (False, True):
+                await client.disconnect()
+                if missed:
+                    await alice.view.send(say("missed"), parent="root")
+                await client.reconnect(resume=False)
+                await settle()
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        assert asked == answered
+
+
 async def test_an_attachment_that_was_resumed_lost_nothing() -> None:
     async with staged() as stage, stage.device() as alice:
         client = stage.hub.client("agent")
