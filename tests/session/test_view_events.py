@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 
 from ai_transport_codecs import ClientSession
@@ -12,7 +11,7 @@ from ai_transport_codecs.codec.define import define_codec
 from ai_transport_codecs.wire.messages import InboundMessage
 from tests.session.stage import say, settle, staged
 from tests.session.toy_codec import INPUTS, OUTPUTS, ToyReducer
-from tests.session.view_stage import closed_session, ids, opened, updates_of
+from tests.session.view_stage import cost_of_connecting, cost_of_paging, ids, opened, updates_of
 
 
 async def test_updates_are_told_for_what_is_visible() -> None:
@@ -196,38 +195,13 @@ async def test_a_delta_costs_one_node_however_long_the_conversation() -> None:
             assert lengths == [122] * 50
 
 
-async def _connect(turns: int) -> float:
-    """Seconds per message of connecting to a conversation of that many turns, and reading it at each update."""
-    async with staged() as stage:
-        desk = await opened(stage)
-        await desk.turns(turns)
-        alice = closed_session(stage)
-        seen: list[int] = []
-        alice.view.on("update", lambda: seen.append(len(alice.view.get_messages())))
-        begin = time.process_time()
-        await alice.connect()
-        spent = time.process_time() - begin
-        assert seen == [2 * turns], "one update for all of it"
-        await alice.close()
-        return spent / (2 * turns)
-
-
 async def test_loading_on_connect_costs_the_same_for_each_message() -> None:
-    small, large = await _best(_connect, 60), await _best(_connect, 480)
+    small, large = await _best(cost_of_connecting, 60), await _best(cost_of_connecting, 480)
     assert large < 3 * small, "per message, eight times as many cost about the same"
 
 
 async def test_paging_back_through_everything_costs_the_same_for_each_message() -> None:
-    async def page(turns: int) -> float:
-        async with staged() as stage:
-            desk = await opened(stage)
-            await desk.turns(turns)
-            async with stage.device(history=False) as alice:
-                begin = time.process_time()
-                assert len(await alice.view.load_older(2 * turns)) == 2 * turns
-                return (time.process_time() - begin) / (2 * turns)
-
-    small, large = await _best(page, 60), await _best(page, 480)
+    small, large = await _best(cost_of_paging, 60), await _best(cost_of_paging, 480)
     assert large < 3 * small
 
 

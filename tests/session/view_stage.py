@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ from ai_transport_codecs.codec.contract import CodecMessage
 from ai_transport_codecs.session.view import View
 from ai_transport_codecs.wire.absent import ABSENT
 from ai_transport_codecs.wire.messages import OutboundMessage, OutboundMutation
-from tests.session.stage import CHANNEL, Stage, settle
+from tests.session.stage import CHANNEL, Stage, settle, staged
 from tests.session.toy_codec import TOY
 
 NO_CODEC: Final[Mapping[str, str]] = {}
@@ -103,3 +104,31 @@ async def updates_of(view: View[str]) -> list[int]:
     seen: list[int] = []
     view.on("update", lambda: seen.append(len(seen)))
     return seen
+
+
+# --- scenarios for tests and benchmarks
+
+
+async def cost_of_connecting(turns: int) -> float:
+    """Seconds per message of connecting to a conversation of that many turns, and reading it at each update."""
+    async with staged() as stage:
+        await (await opened(stage)).turns(turns)
+        session = closed_session(stage)
+        seen: list[int] = []
+        session.view.on("update", lambda: seen.append(len(session.view.get_messages())))
+        begin = time.process_time()
+        await session.connect()
+        spent = time.process_time() - begin
+        assert seen == [2 * turns], "one update for all of it"
+        await session.close()
+        return spent / (2 * turns)
+
+
+async def cost_of_paging(turns: int) -> float:
+    """Seconds per message of going back through a conversation of that many turns."""
+    async with staged() as stage:
+        await (await opened(stage)).turns(turns)
+        async with stage.device(history=False) as session:
+            begin = time.process_time()
+            assert len(await session.view.load_older(2 * turns)) == 2 * turns
+            return (time.process_time() - begin) / (2 * turns)
