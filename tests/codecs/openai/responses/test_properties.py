@@ -185,6 +185,7 @@ wild_objects = st.dictionaries(keys, wild | st.dictionaries(keys, wild, max_size
 @given(st.lists(st.tuples(st.sampled_from(sorted(ALL_FOLDS)), wild_objects), max_size=8))
 def test_no_event_raises_out_of_the_reducer(script: list[tuple[str, Event]]) -> None:
     projection = CODEC.init()
+    messages = projection.messages
     base = [("response.output_item.added", {"item": {"id": "i1", "type": kind}}) for kind in ("message",)]
     for type_, fields in [*base, *script]:
         projection = CODEC.fold_output(projection, {**fields, "type": type_}, FoldMeta("1", "m"))
