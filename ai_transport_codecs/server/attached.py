@@ -108,7 +108,9 @@ class Attached:
     def sync(self) -> None:
         """Tell who is there."""
         members = self.hosted.presence.members if "PRESENCE_SUBSCRIBE" in self.modes else []
-        for frame in sync_frames(self.hosted.name, members, self.hosted.log.position, binary=self._binary):
+        # Clients split the two at the first colon, which a position has within.
+        sequence = self.hosted.log.position.partition("@")[0]
+        for frame in sync_frames(self.hosted.name, members, sequence, binary=self._binary):
             self._link.send(frame)
 
     def take_entry(self, entry: Entry) -> None:
