@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -11,6 +10,7 @@ from ai_transport_codecs.codec.contract import CodecMessage
 from ai_transport_codecs.session.view import View
 from ai_transport_codecs.wire.absent import ABSENT
 from ai_transport_codecs.wire.messages import OutboundMessage, OutboundMutation
+from tests.session.scale import calls_of
 from tests.session.stage import CHANNEL, Stage, settle, staged
 from tests.session.toy_codec import TOY
 
@@ -110,25 +110,23 @@ async def updates_of(view: View[str]) -> list[int]:
 
 
 async def cost_of_connecting(turns: int) -> float:
-    """Seconds per message of connecting to a conversation of that many turns, and reading it at each update."""
+    """Calls per message of connecting to a conversation of that many turns, and reading it at each update."""
     async with staged() as stage:
         await (await opened(stage)).turns(turns)
         session = closed_session(stage)
         seen: list[int] = []
         session.view.on("update", lambda: seen.append(len(session.view.get_messages())))
-        begin = time.process_time()
-        await session.connect()
-        spent = time.process_time() - begin
+        calls = await calls_of(session.connect)
         assert seen == [2 * turns], "one update for all of it"
         await session.close()
-        return spent / (2 * turns)
+        return calls / (2 * turns)
 
 
 async def cost_of_paging(turns: int) -> float:
-    """Seconds per message of going back through a conversation of that many turns."""
+    """Calls per message of going back through a conversation of that many turns."""
     async with staged() as stage:
         await (await opened(stage)).turns(turns)
         async with stage.device(history=False) as session:
-            begin = time.process_time()
-            assert len(await session.view.load_older(2 * turns)) == 2 * turns
-            return (time.process_time() - begin) / (2 * turns)
+            calls = await calls_of(lambda: session.view.load_older(2 * turns))
+            assert len(session.view.messages) == 2 * turns
+            return calls / (2 * turns)
