@@ -12,14 +12,14 @@ import pytest
 
 pytest.importorskip("ably")
 
-from ably import AblyException, AblyRealtime, AblyRest
-from ably.realtime.connection import ConnectionState
-from ably.types.channelmode import ChannelMode
-from ably.types.channeloptions import ChannelOptions
-from ably.types.channelstate import ChannelState
-from ably.types.message import Message
-from ably.types.operations import MessageOperation
-from ably.types.tokendetails import TokenDetails
+from ably import AblyException, AblyRealtime, AblyRest  # type: ignore[import-untyped]
+from ably.realtime.connection import ConnectionState  # type: ignore[import-untyped]
+from ably.types.channelmode import ChannelMode  # type: ignore[import-untyped]
+from ably.types.channeloptions import ChannelOptions  # type: ignore[import-untyped]
+from ably.types.channelstate import ChannelState  # type: ignore[import-untyped]
+from ably.types.message import Message  # type: ignore[import-untyped]
+from ably.types.operations import MessageOperation  # type: ignore[import-untyped]
+from ably.types.tokendetails import TokenDetails  # type: ignore[import-untyped]
 
 from ai_transport_codecs.server import LocalServer
 from tests.server.wire import KEY, PATIENCE

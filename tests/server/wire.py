@@ -65,7 +65,7 @@ class Socket:
 
     @property
     def _transport(self) -> asyncio.ReadTransport:
-        connection = self.socket._response.connection  # noqa: SLF001 - aiohttp has no other way to it
+        connection = self.socket._response.connection  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         assert connection is not None
         transport = connection.transport
         assert isinstance(transport, asyncio.ReadTransport)
@@ -75,7 +75,8 @@ class Socket:
 
     async def send(self, frame: Mapping[str, Any]) -> None:
         if self.is_binary:
-            await self.socket.send_bytes(msgpack.packb(frame, unicode_errors="surrogatepass"))
+            packed: Any = msgpack.packb(frame, unicode_errors="surrogatepass")
+            await self.socket.send_bytes(packed)
         else:
             await self.socket.send_str(json.dumps(frame))
 
