@@ -42,7 +42,12 @@ if TYPE_CHECKING:
         UsageError,
     )
     from ai_transport_codecs.session.agent import AgentSession
+    from ai_transport_codecs.session.cancel import CancelToken
     from ai_transport_codecs.session.client import ClientSession
+    from ai_transport_codecs.session.hydration import page_until_located
+    from ai_transport_codecs.session.invocation import Invocation
+    from ai_transport_codecs.session.outcome import RunOutcome, run_outcome
+    from ai_transport_codecs.session.waking import with_agent_session
 
     __version__: str
 
@@ -51,6 +56,7 @@ __all__ = [
     "AgentError",
     "AgentSession",
     "CancelListenerError",
+    "CancelToken",
     "ChannelContinuityError",
     "ChannelError",
     "ChannelNotReadyError",
@@ -66,10 +72,12 @@ __all__ = [
     "InsufficientCapabilityError",
     "InternalError",
     "InvalidArgumentError",
+    "Invocation",
     "MemoryHub",
     "MissingExtraError",
     "OperationCancelledError",
     "RunLifecycleError",
+    "RunOutcome",
     "SessionClosedError",
     "SessionSendError",
     "SessionSubscriptionError",
@@ -81,18 +89,27 @@ __all__ = [
     "define_codec",
     "get_codec",
     "installed_codecs",
+    "page_until_located",
     "register_codec",
+    "run_outcome",
+    "with_agent_session",
 ]
 
 # Every public name that is not listed here is an error, or ErrorCode.
 _HOMES: Final = {
     "AgentSession": "session.agent",
+    "CancelToken": "session.cancel",
     "ClientSession": "session.client",
+    "Invocation": "session.invocation",
     "MemoryHub": "channels.memory",
+    "RunOutcome": "session.outcome",
     "define_codec": "codec.define",
     "get_codec": "codec.registry",
     "installed_codecs": "codec.registry",
+    "page_until_located": "session.hydration",
     "register_codec": "codec.registry",
+    "run_outcome": "session.outcome",
+    "with_agent_session": "session.waking",
 }
 
 
