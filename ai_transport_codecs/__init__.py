@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from ai_transport_codecs.channels.memory import MemoryHub
+    from ai_transport_codecs.codec.contract import CodecMessage
     from ai_transport_codecs.codec.define import define_codec
     from ai_transport_codecs.codec.registry import get_codec, installed_codecs, register_codec
     from ai_transport_codecs.errors import (
@@ -64,6 +65,7 @@ __all__ = [
     "CodecConflictError",
     "CodecDefinitionError",
     "CodecLoadError",
+    "CodecMessage",
     "CodecVersionError",
     "EncoderRecoveryError",
     "ErrorCode",
@@ -100,6 +102,7 @@ _HOMES: Final = {
     "AgentSession": "session.agent",
     "CancelToken": "session.cancel",
     "ClientSession": "session.client",
+    "CodecMessage": "codec.contract",
     "Invocation": "session.invocation",
     "MemoryHub": "channels.memory",
     "RunOutcome": "session.outcome",
