@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
@@ -29,8 +30,15 @@ class Format(NamedTuple):
     decode: Callable[[Raw], Any]
 
 
-# ASCII only: text from JavaScript may hold half a surrogate pair, which no UTF-8 can carry.
-_dump: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+_dump_ascii: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+_dump_text: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False, ensure_ascii=False).encode
+_HALF: Final = re.compile("[\ud800-\udfff]")
+
+
+def _dump(value: Any) -> str:
+    text = _dump_text(value)
+    # Text from JavaScript may hold half a surrogate pair, which UTF-8 cannot carry but an escape can.
+    return text if text.isascii() or not _HALF.search(text) else _dump_ascii(value)
 
 
 def _parse(raw: Raw) -> Any:

@@ -133,6 +133,7 @@ class LocalServer:
             site="local",
             immutable_namespaces=settings.immutable_namespaces,
             max_message_size=settings.max_message_size,
+            max_grown_size=settings.max_grown_size,
             retained_entries=settings.retained_entries,
             journal=journal.add,
         )

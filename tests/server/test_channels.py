@@ -379,6 +379,19 @@ class TestChanging:
             assert (error["code"], error["statusCode"]) == (93002, 400)
             assert "mutable messages" in error["message"]
 
+    async def test_a_message_cannot_grow_beyond_what_clients_take(self, msgpack: bool) -> None:
+        async with (
+            LocalServer(keys=[KEY], settings=Settings(max_grown_size=10)) as server,
+            Socket(server, {"key": KEY, "appendRollupWindow": "0"}, msgpack=msgpack) as socket,
+        ):
+            [serial] = await socket.said("chat:1", {"name": "s", "data": "12345"})
+            assert await socket.said("chat:1", append(serial, "1234"))
+            error = await socket.refused(await socket.publish("chat:1", append(serial, "\N{EURO SIGN}")))
+            assert error["code"] == 40009
+            assert "another message" in error["message"]
+            assert await socket.said("chat:1", update(serial, "12"))
+            assert await socket.said("chat:1", append(serial, "\N{EURO SIGN}"))
+
     async def test_appending_another_kind_of_data_is_refused(self, dial: Dial) -> None:
         socket = await dial()
         [serial] = await socket.said("chat:1", {"name": "s", "data": "text"})

@@ -48,6 +48,8 @@ class Socket:
 
     async def leave(self) -> None:
         """Go without a word of the protocol."""
+        if self._socket is not None:
+            self._response.close()
         await self._session.close()
 
     @property
@@ -65,11 +67,15 @@ class Socket:
 
     @property
     def _transport(self) -> asyncio.ReadTransport:
-        connection = self.socket._response.connection  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        connection = self._response.connection
         assert connection is not None
-        transport = connection.transport
-        assert isinstance(transport, asyncio.ReadTransport)
-        return transport
+        assert isinstance(connection.transport, asyncio.ReadTransport)
+        return connection.transport
+
+    @property
+    def _response(self) -> aiohttp.ClientResponse:
+        # aiohttp has no other way to it.
+        return self.socket._response  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
     # -- sending -------------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 
 from ai_transport_codecs.channels.protocol import PresenceEvent
 from ai_transport_codecs.wire import names
+from ai_transport_codecs.wire.size import data_size
 
 from . import refusals
 from .admission import admitted_drafts, admitted_mutation, admitted_presence_data
@@ -33,10 +34,14 @@ class Sink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ChannelRules:
-    """What a channel allows. ``mutable``: appends, updates and deletes; sizes in bytes, times in ms."""
+    """What a channel allows. ``mutable``: appends, updates and deletes; sizes in bytes, times in ms.
+
+    ``max_grown_size`` bounds what a message's data may become by appends; 0 for no bound.
+    """
 
     mutable: bool = True
     max_message_size: int = 65_536
+    max_grown_size: int = 0
     retained: int = 10_000
     id_window: int = 120_000
 
@@ -79,6 +84,9 @@ class HostedChannel:
         if not self.rules.mutable:
             raise refusals.immutable(verb, self.name)
         stored = self.log.check(action, own)
+        limit = self.rules.max_grown_size
+        if limit and action == names.APPEND and stored.size + data_size(own.data) > limit:
+            raise refusals.grown_too_large(limit)
         grant.check_mutation(verb, self.name, stored.created.client_id, publisher.client_id)
         return own
 

@@ -25,7 +25,8 @@ class MemoryHub:
 
     ``clock`` gives seconds since the epoch and ``site`` is a part of all serials, so that tests can have the same ones
     each time. ``immutable_namespaces`` (the text of a channel's name before its first ``:``; ``"*"`` for all) refuse
-    appends, updates and deletes with 93002. ``max_message_size`` is in bytes. ``retained_entries`` is how many
+    appends, updates and deletes with 93002. ``max_message_size`` is in bytes, and so is ``max_grown_size``,
+    which bounds what a message becomes by appends (0: no bound). ``retained_entries`` is how many
     operations of each channel a client may miss and still resume; ``id_window`` for how many seconds a message id is
     recognised when it is published again.
 
@@ -46,6 +47,7 @@ class MemoryHub:
         site: str = "memory",
         immutable_namespaces: Collection[str] = (),
         max_message_size: int = 65_536,
+        max_grown_size: int = 0,
         retained_entries: int = 10_000,
         id_window: float = 120.0,
         latency: float = 0.0,
@@ -56,7 +58,10 @@ class MemoryHub:
         self._clock = SerialClock(lambda: int(clock() * 1000), site)
         self._immutable = frozenset(immutable_namespaces)
         self._rules = ChannelRules(
-            max_message_size=max_message_size, retained=retained_entries, id_window=int(id_window * 1000)
+            max_message_size=max_message_size,
+            max_grown_size=max_grown_size,
+            retained=retained_entries,
+            id_window=int(id_window * 1000),
         )
         self._latency = _checked("latency", latency)
         self._window = _checked("append_rollup_window", append_rollup_window, MAX_ROLLUP_WINDOW)

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from ai_transport_codecs.wire import names
 from ai_transport_codecs.wire.absent import ABSENT
+from ai_transport_codecs.wire.size import data_size
 
 from . import refusals
 from .contents import Contents
@@ -34,10 +35,10 @@ class Stored:
     """One message of the log: its creation as it was, what it says now, and what it said in between.
 
     ``versions`` are its creation and every update and delete, in full and in their order; appends are not among them
-    (Ably protocol 6.3).
+    (Ably protocol 6.3). ``size`` is that of its data, in bytes.
     """
 
-    __slots__ = ("action", "contents", "created", "encoding", "extras", "name", "version", "versions")
+    __slots__ = ("action", "contents", "created", "encoding", "extras", "name", "size", "version", "versions")
 
     def __init__(self, created: Record) -> None:
         self.created = created
@@ -46,6 +47,7 @@ class Stored:
         self.extras = created.extras
         self.contents = Contents(created.data)
         self.encoding = created.encoding
+        self.size = data_size(created.data)
         self.version = created.version
         self.versions = [created]
 
@@ -73,12 +75,14 @@ class Stored:
         if action == names.APPEND:
             self.action = names.UPDATE
             self.contents = self.contents.grown(data)
+            self.size += data_size(data)
             whole = Whole(self.name, self.contents.snapshot())
         else:
             self.action = action
             if data is ABSENT:
                 data = self.contents.snapshot().data()
             self.contents = Contents(data)
+            self.size = data_size(data)
             name = self.name
         record = Record(
             action,

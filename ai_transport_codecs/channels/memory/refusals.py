@@ -137,6 +137,16 @@ def too_large(doing: str, size: int, limit: int) -> ChannelError:
     )
 
 
+def grown_too_large(limit: int) -> ChannelError:
+    """40009: a message would become too large by appends."""
+    return ChannelError(
+        f"unable to append; the message's data would grow beyond {limit} bytes, which clients cannot take in one piece."
+        " Go on in another message",
+        code=40009,
+        status_code=400,
+    )
+
+
 def too_many(count: int, limit: int) -> ChannelError:
     """40034: too many messages in one publish."""
     return ChannelError(
