@@ -6,6 +6,7 @@ and refused where leaving it out would change what the message says:
 
 * ``citations`` of a ``text-end``: as ``source-url`` and ``source-document`` chunks, each source once;
 * ``custom``, ``reasoning-file``, ``steering-message``: as ``data-custom`` and so on, with their other fields as data;
+* an input that a call has when its stream ends, and no text of it before: as the stream's one delta;
 * ``tool-approval-response``: a no as ``tool-output-denied``; a yes not at all, since the tool's output follows;
 * a finish reason that version 6 does not know: as ``other``;
 * text that goes on when its step, or its message, ends: ended with it, and begun anew after it;
@@ -22,6 +23,7 @@ from typing import Any, Final, TypeAlias
 from ai_transport_codecs.codec.descriptors import Drop, OutputStream
 from ai_transport_codecs.codec.sse import EventReader, ServerEvent
 from ai_transport_codecs.errors import UnsupportedEventError
+from ai_transport_codecs.wire.absent import ABSENT
 from ai_transport_codecs.wire.json_text import dump_json
 
 from .chunks import FINISH_REASONS
@@ -64,7 +66,8 @@ class VercelTranslator:
         self._parts = OpenParts()
         self._call_ids: dict[str, str] = {}
         """Tool calls by approval id."""
-        self._streamed: set[str] = set()
+        self._streamed: dict[str, bool] = {}
+        """Whether there is text of its input yet, by tool call whose input began as a stream."""
         self._sources: set[str] = set()
         self._skipped: set[str] = set()
         self._message_key = ""
@@ -138,6 +141,7 @@ class VercelTranslator:
             "source-url": self._source,
             "source-document": self._source,
             "tool-input-start": self._input_start,
+            "tool-input-delta": self._input_delta,
             "tool-input-available": self._input_available,
             "tool-approval-request": self._approval_request,
             "tool-approval-response": self._approval_response,
@@ -191,17 +195,28 @@ class VercelTranslator:
     # ----------------------------------------------------------------------------------------------- tool calls
 
     def _input_start(self, chunk: Chunk) -> Chunks:
-        self._streamed.add(str(chunk.get("toolCallId")))
+        self._streamed[str(chunk.get("toolCallId"))] = False
+        return (chunk,)
+
+    def _input_delta(self, chunk: Chunk) -> Chunks:
+        if chunk.get("inputTextDelta"):
+            self._streamed[str(chunk.get("toolCallId"))] = True
         return (chunk,)
 
     def _input_available(self, chunk: Chunk) -> Chunks:
-        """An input given at once travels as message data: that cannot be a number or a boolean, and may lose null."""
-        value, call_id = chunk.get("input", ""), str(chunk.get("toolCallId"))
-        if call_id in self._streamed or not (value is None or isinstance(value, int | float)):
+        """An input given at once travels as message data: that cannot be a number or a boolean, and may lose null.
+
+        The end of a stream carries no input, because readers have its text; so what has none is given as text here.
+        """
+        value, call_id = chunk.get("input", ABSENT), str(chunk.get("toolCallId"))
+        has_text = self._streamed.get(call_id)
+        if has_text or value is ABSENT or not (has_text is False or value is None or isinstance(value, int | float)):
             return (chunk,)
-        self._streamed.add(call_id)
-        start = {key: item for key, item in chunk.items() if key != "input"} | {"type": "tool-input-start"}
+        self._streamed[call_id] = True
         delta = {"type": "tool-input-delta", "toolCallId": call_id, "inputTextDelta": dump_json(value)}
+        if has_text is False:
+            return delta, chunk
+        start = {key: item for key, item in chunk.items() if key != "input"} | {"type": "tool-input-start"}
         return start, delta, chunk
 
     def _approval_request(self, chunk: Chunk) -> Chunks:

@@ -196,6 +196,41 @@ def test_a_tools_whole_input_arrives_whatever_it_is(value: Any) -> None:
     assert (part["state"], part["input"]) == ("input-available", value)
 
 
+@pytest.mark.parametrize("value", [None, 0, 1.5, True, "", "x", [1], {"a": None}])
+@pytest.mark.parametrize("deltas", [[], [""]])
+def test_a_call_announced_before_its_whole_input_arrives_with_it(value: Any, deltas: list[str]) -> None:
+    call = {"toolCallId": "c", "toolName": "t"}
+    chunks: list[Chunk] = [
+        {"type": "tool-input-start", **call},
+        *({"type": "tool-input-delta", "toolCallId": "c", "inputTextDelta": delta} for delta in deltas),
+        {"type": "tool-input-available", **call, "input": value},
+    ]
+    part: Any = live(piped(chunks))[0]["parts"][-1]
+    assert (part["state"], part["input"]) == ("input-available", value)
+
+
+def test_an_input_that_was_streamed_is_not_said_again() -> None:
+    call = {"toolCallId": "c", "toolName": "t"}
+    delta = {"type": "tool-input-delta", "toolCallId": "c", "inputTextDelta": "{}"}
+    available = {"type": "tool-input-available", **call, "input": {}}
+    chunks = [{"type": "tool-input-start", **call}, delta, available]
+    assert translated([*chunks, available]) == [*chunks, available]
+
+
+def test_a_call_announced_again_needs_its_input_again() -> None:
+    call = {"toolCallId": "c", "toolName": "t"}
+    delta = {"type": "tool-input-delta", "toolCallId": "c", "inputTextDelta": '{"a":1}'}
+    start = {"type": "tool-input-start", **call}
+    available = {"type": "tool-input-available", **call, "input": {"a": 1}}
+    assert translated([start, delta, start, available]) == [start, delta, start, delta, available]
+
+
+def test_a_call_whose_input_never_comes_has_none() -> None:
+    call = {"toolCallId": "c", "toolName": "t"}
+    chunks = [{"type": "tool-input-start", **call}, {"type": "tool-input-available", **call}]
+    assert translated(chunks) == chunks
+
+
 @pytest.mark.parametrize("value", [0, 1.5, False])
 def test_data_that_a_channel_cannot_carry_is_refused(value: Any) -> None:
     with pytest.raises(UnsupportedEventError, match=rf"cannot carry {value!r} as the data of a 'data-x' chunk"):
