@@ -11,6 +11,7 @@ from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 
 from ai_transport_codecs import AgentSession, ClientSession, MemoryHub
+from ai_transport_codecs.codecs.langchain import chain_turn
 from tests.source_tree import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -47,5 +48,20 @@ async def test_the_handler_of_ones_own_runs() -> None:
         await asyncio.gather(serving, return_exceptions=True)
 
 
+async def test_branches_and_reading_across() -> None:
+    answers = iter([AIMessage(answer) for answer in ("Alfama.", "Ribeira.", "Belém.")])
+    chain = GenericFakeChatModel(messages=answers)
+    hub = MemoryHub()
+    async with AgentSession[BaseMessage](hub.client("agent"), "c", codec="langchain") as session:
+        serving = asyncio.create_task(session.serve(chain_turn(chain)))
+        async with ClientSession[BaseMessage](hub.client("alice"), "c", codec="langchain") as device:
+            turn = await device.view.send("Plan a weekend in Lisbon.")
+            await turn.wait()
+            converted = await namespace()["more"](device, turn)
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+    assert converted.messages[0] == {"role": "user", "content": "Plan a weekend in Lisbon."}
+
+
 def test_the_page_has_code() -> None:
-    assert len(BLOCKS) == 4
+    assert len(BLOCKS) == 6
