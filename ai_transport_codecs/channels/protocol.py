@@ -140,6 +140,38 @@ class Channel(Protocol):
         ...
 
 
+class Ticket(Protocol):
+    """A place in the queue for a write."""
+
+    @property
+    def is_granted(self) -> bool: ...
+    def cancel(self) -> None:
+        """Want it no more. Idempotent."""
+        ...
+
+
+class Budget(Protocol):
+    """How much may be published, shared by all who publish through one connection."""
+
+    def request(self, on_grant: Callable[[], None], *, cost: int = 1, is_urgent: bool = False) -> Ticket:
+        """Ask for a write of ``cost`` messages. If it is not granted at once, ``on_grant`` is called when it is."""
+        ...
+
+    async def take(self, cost: int = 1, *, is_urgent: bool = False) -> None:
+        """Wait for a write of ``cost`` messages."""
+        ...
+
+    def refused(self) -> None:
+        """The channel says that it was too much."""
+        ...
+
+
+def budget_of(channel: object) -> Budget | None:
+    """The budget that writes to the channel count against: its attribute ``budget``, where it has one."""
+    budget: Budget | None = getattr(channel, "budget", None)
+    return budget
+
+
 class ChannelProvider(Protocol):
     """A client: one connection to an engine, from which sessions take channels by name."""
 
