@@ -56,13 +56,14 @@ class EncoderCore:
         run_hook(self._hook, message)
         # The hook's header edits on a start become persistent, because these are the very same objects (b.3.8).
         stream = OutboundStream(stream_id, transport, codec, payload.data, self._hook)
+        stream.replaces = self._stream(stream_id)
         self._streams[stream_id] = stream
         return (Start(stream, message),)
 
     def append_stream(self, stream_id: str, data: str) -> Sequence[Operation]:
         """One fragment; an empty one too. Raises InvalidArgumentError for a stream that was never opened."""
-        stream = self._streams.get(stream_id)
-        if stream is None or self._closed or stream.failed:
+        stream = self._stream(stream_id)
+        if stream is None or self._closed:
             self._check_open()
             raise self._no_stream("append to", stream_id)
         return (Append(stream, data),)
@@ -70,8 +71,8 @@ class EncoderCore:
     def close_stream(self, stream_id: str, payload: Discrete) -> Sequence[Operation]:
         """End a stream as complete. The encoder's defaults override per-write headers again here (b.3.7)."""
         self._check_open()
-        stream = self._streams.get(stream_id)
-        if stream is None or stream.failed:
+        stream = self._stream(stream_id)
+        if stream is None:
             raise self._no_stream("close", stream_id)
         stream.status = names.COMPLETE
         transport = stream.transport | self._defaults | (payload.transport_headers or {})
@@ -83,8 +84,8 @@ class EncoderCore:
         self._check_open()
         extra = self._caller_headers(options)
         operations: list[Operation] = []
-        for stream in self._streams.values():
-            if stream.status == names.STREAMING and not stream.failed:
+        for stream in filter(None, map(self._stream, self._streams)):
+            if stream.status == names.STREAMING:
                 stream.status = names.CANCELLED
                 transport = stream.transport | extra | {h.STATUS: names.CANCELLED}
                 operations.append(Close(stream, "", transport, dict(stream.codec)))
@@ -98,6 +99,15 @@ class EncoderCore:
     def _check_open(self) -> None:
         if self._closed:
             raise SessionClosedError("unable to write to encoder; it has been closed, create a new one")
+
+    def _stream(self, stream_id: str) -> OutboundStream | None:
+        """The stream of this id; one that never opened has replaced nothing (b.3.2)."""
+        stream = self._streams.get(stream_id)
+        while stream is not None and stream.failed:
+            stream = stream.replaces
+        if stream is not None and stream.serial is not None:
+            stream.replaces = None
+        return stream
 
     @staticmethod
     def _no_stream(verb: str, stream_id: str) -> InvalidArgumentError:

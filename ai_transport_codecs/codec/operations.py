@@ -24,10 +24,11 @@ class OutboundStream:
     """One streamed message being written: its persistent headers and everything written to it so far.
 
     ``serial`` is set by the writer once the start is acknowledged; ``failed`` when it never will be. ``text`` is all
-    text handed to the channel so far, acknowledged or not: what a repair has to state.
+    text handed to the channel so far, acknowledged or not: what a repair has to state. ``replaces`` is the stream that
+    had its id before, until this one is known to have opened.
     """
 
-    __slots__ = ("codec", "failed", "hook", "serial", "status", "stream_id", "text", "transport")
+    __slots__ = ("codec", "failed", "hook", "replaces", "serial", "status", "stream_id", "text", "transport")
 
     def __init__(self, stream_id: str, transport: Headers, codec: Headers, text: str, hook: Hook | None) -> None:
         self.stream_id = stream_id
@@ -37,6 +38,7 @@ class OutboundStream:
         self.hook = hook
         self.serial: str | None = None
         self.failed = False
+        self.replaces: OutboundStream | None = None
         self.status: str = names.STREAMING
         """The last status the encoder gave the stream; a closing operation may still be on its way."""
 

@@ -23,8 +23,8 @@ def try_suffix(text: str, prefix: str) -> str | None:
     """What ``text`` adds to ``prefix``, or None when it does not start with it; compared by UTF-16 code unit."""
     if text.startswith(prefix):
         return text[len(prefix) :]
-    if prefix.isascii() or not _SURROGATE.search(prefix):
-        return None
+    if prefix.isascii() or not (_SURROGATE.search(prefix) or _SURROGATE.search(text)):
+        return None  # neither holds half a character, so what differs in Python differs in UTF-16
     units, prefix_units = (part.encode("utf-16-le", "surrogatepass") for part in (text, prefix))
     if not units.startswith(prefix_units):
         return None

@@ -123,7 +123,7 @@ def test_near_misses_of_our_own_names_are_recognised(near: str) -> None:
 
 
 @pytest.fixture
-def first_release(monkeypatch: pytest.MonkeyPatch) -> None:
+def first_release(clean_registry: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """A version of this package that contains the LangChain codec only, whatever this one contains."""
     own = InstalledCodec("langchain", "ai-transport-codecs", "0.1.0", "somewhere:CODEC")
     monkeypatch.setattr(registry, "_registry", registry.CodecRegistry(lambda: (own,)))

@@ -33,6 +33,13 @@ def test_a_suffix_is_what_was_added(prefix: str, added: str) -> None:
     assert try_suffix(prefix + added, prefix) == added
 
 
+def test_a_suffix_is_found_in_text_whose_halves_were_put_side_by_side() -> None:
+    halves = "\ud83d" + "\ude00"  # as a channel rolls two appends up
+    assert try_suffix(halves + "!", "😀") == "!"
+    assert try_suffix("😀!", halves) == "!"
+    assert try_suffix(halves, "😁") is None
+
+
 @given(ANY_TEXT)
 def test_a_suffix_may_begin_within_a_character(text: str) -> None:
     for at in range(len(text.encode("utf-16-le")) // 2):

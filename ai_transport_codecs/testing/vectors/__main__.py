@@ -41,11 +41,10 @@ def main(arguments: list[str] | None = None) -> int:
                 if verdict.reason
                 else f"{verdict.outcome}: {verdict.name}"
             )
-    print(f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
     if not counts:
         print(f"no vectors in {options.folder}", file=sys.stderr)
-        return 2
-    return 1 if counts["failed"] else 0
+    print(f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
+    return 1 if counts["failed"] else 0 if counts else 2
 
 
 if __name__ == "__main__":

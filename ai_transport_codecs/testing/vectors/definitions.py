@@ -41,8 +41,8 @@ def codec_from_json(definition: Json) -> TableCodec[Any, Any, EventLog, Any]:
     return define_codec(
         name=definition.get("adapterTag") or "described",
         adapter_tag=definition.get("adapterTag"),
-        outputs=[_output(row) for row in definition["outputs"]],
-        inputs=[_input(row) for row in definition["inputs"]],
+        outputs=[_output(row) for row in definition.get("outputs", ())],
+        inputs=[_input(row) for row in definition.get("inputs", ())],
         reducer=EventLogReducer(),
         lifecycle=None if lifecycle is None else lambda: _policy(lifecycle),
         tool_inputs=definition.get("factories") == "full",

@@ -57,6 +57,8 @@ class OperationRunner:
 
     async def run(self, operation: Json) -> dict[str, Any]:
         """The result of one operation, as a vector writes it."""
+        if operation["op"] == "parallel":
+            return {"parallel": await self._run_together(operation["ops"])}
         if self._is_closed and operation["op"] == "close":
             return {"ok": True}  # what failed was raised by the first close (codec spec b.3.11)
         try:
@@ -64,13 +66,20 @@ class OperationRunner:
             if written is not None:
                 self._outbox.post(written)
             if written and all(isinstance(item, Append) for item in written):
-                for _ in range(_LOOP_TURNS):
-                    await asyncio.sleep(0)
+                await _loop_turns()
             else:
                 await self._outbox.flush()
         except Exception as error:  # every failure is a result here
             return {"error": describe(error)}
         return {"ok": True}
+
+    async def _run_together(self, operations: Sequence[Json]) -> list[dict[str, Any]]:
+        """The results of operations none of which waits for the one before; their writes begin in their order."""
+        running = []
+        for operation in operations:
+            running.append(asyncio.ensure_future(self.run(operation)))
+            await _loop_turns()  # else the outbox publishes in one message what the reference publishes one by one
+        return await asyncio.gather(*running)
 
     def _open(self) -> Encoder:
         if self._encoder is None:
@@ -95,6 +104,11 @@ class OperationRunner:
     @staticmethod
     def _define(operation: Json) -> None:
         codec_from_json(operation["definition"])
+
+
+async def _loop_turns() -> None:
+    for _ in range(_LOOP_TURNS):
+        await asyncio.sleep(0)
 
 
 def describe(error: BaseException) -> dict[str, Any]:
