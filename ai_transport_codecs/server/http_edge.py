@@ -9,6 +9,7 @@ from aiohttp import web
 from ai_transport_codecs.errors import AITransportError
 
 from .journal import Journal
+from .refusals import body_too_large
 from .rest.exchange import Reply, Request, error_reply, split_path
 from .rest.routes import Rest
 from .websocket import WebSocketEdge
@@ -51,6 +52,8 @@ class HttpEdge:
             asked = asked._replace(body=await request.read())
             reply = self._rest.answer(asked)
             await self._journal.reach(self._journal.mark)
+        except web.HTTPRequestEntityTooLarge:
+            return _response(request, error_reply(body_too_large(self._sockets.max_frame_size)))
         except AITransportError as error:
             return _response(request, error_reply(error))
         return _response(request, reply)

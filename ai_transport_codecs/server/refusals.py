@@ -172,6 +172,11 @@ def went_wrong() -> ChannelError:
     return _refusal(50000, 500, "the server failed at this, which is a bug of it; its log says more")
 
 
+def body_too_large(limit: int) -> ChannelError:
+    """40009: more than the server reads of one request."""
+    return _refusal(40009, 413, f"the request's body is larger than {limit} bytes; send it in smaller pieces")
+
+
 def not_found(what: str) -> ChannelError:
     """40400: nothing there."""
     return _refusal(40400, 404, what)

@@ -66,6 +66,7 @@ class Site:
         self._make = make
         self._now_ms = now_ms
         self._kept: dict[str, _Kept] = {}
+        self._unlimited = RateLimit(0, timers.time)
         self._rates: dict[str, RateLimit] = {}
 
     # -- what connections ask ------------------------------------------------------------------------------------------
@@ -76,8 +77,8 @@ class Site:
 
     def channel_rate(self, channel: str) -> RateLimit:
         """What may still be published on that channel."""
-        rate = self._rates.get(channel)
-        if rate is None:
+        rate = self._rates.get(channel, self._unlimited)
+        if rate is self._unlimited and self.settings.max_channel_rate:
             rate = self._rates[channel] = RateLimit(self.settings.max_channel_rate, self.timers.time)
         return rate
 

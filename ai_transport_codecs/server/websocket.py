@@ -70,6 +70,11 @@ class WebSocketEdge:
             alarm.cancel()
         return socket
 
+    @property
+    def max_frame_size(self) -> int:
+        """The most bytes that are read in one piece."""
+        return self._site.settings.max_frame_size
+
     async def close(self) -> None:
         """End all sockets. Clients are told nothing but that the server goes, so that they send again what is open."""
         await asyncio.gather(

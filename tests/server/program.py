@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import resource
 import signal
 import sys
 from pathlib import Path
@@ -42,7 +41,14 @@ class Program:
         return match[1]
 
     async def start(self) -> Self:
+        # The shell can limit what it becomes; a thread of this process could not without forking it.
+        limit = (
+            ()
+            if self._largest_file is None
+            else ("sh", "-c", f'ulimit -f {self._largest_file // 512}; exec "$@"', "sh")
+        )
         self._process = await asyncio.create_subprocess_exec(
+            *limit,
             sys.executable,
             "-m",
             "ai_transport_codecs.cli.main",
@@ -50,7 +56,6 @@ class Program:
             *self._arguments,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            preexec_fn=self._limit_files,
         )
         assert self._process.stdout is not None
         async with asyncio.timeout(PATIENCE):
@@ -81,7 +86,3 @@ class Program:
     ) -> None:
         if self.process.returncode is None:
             await self.kill()
-
-    def _limit_files(self) -> None:
-        if self._largest_file is not None:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (self._largest_file, self._largest_file))

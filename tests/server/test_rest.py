@@ -311,3 +311,13 @@ async def test_a_channel_can_be_too_fast_here_too() -> None:
     ):
         caller = Caller(server, session, msgpack=False)
         assert await caller.error("POST", "/channels/x/messages", [{"name": "a"}, {"name": "b"}]) == (429, 42913)
+
+
+async def test_a_body_beyond_all_bounds_is_refused(msgpack: bool) -> None:
+    async with (
+        LocalServer(keys=[KEY], settings=Settings(max_frame_size=100_000)) as server,
+        aiohttp.ClientSession() as session,
+    ):
+        caller = Caller(server, session, msgpack=msgpack)
+        body = {"name": "x", "data": "x" * 200_000}
+        assert await caller.error("POST", "/channels/chat:1/messages", body) == (413, 40009)
