@@ -20,6 +20,8 @@ MAY_USE: Final[dict[str, frozenset[str]]] = {
     "codec": frozenset({"errors", "_json", "wire"}),
     "codecs": frozenset({"errors", "_json", "wire", "codec"}),
     "convert": frozenset({"errors", "_json", "wire", "codec"}),
+    # What can be piped is the session's to say, so that one rule holds for run.pipe and for ui_chunks.
+    "bridges": frozenset({"errors", "_json", "wire", "codec", "codecs", "convert", "session.source"}),
     "channels": frozenset({"errors", "_json", "wire"}),
     "session": frozenset({"errors", "_json", "wire", "codec", "channels.protocol"}),
     "adapters": frozenset({"errors", "_json", "wire", "codec", "codecs", "channels", "session"}),

@@ -30,6 +30,7 @@ from .tools import call_of, text_of
 _ITEM: Final = ("id", "type", "role", "status", "content")
 _REASONING: Final = ("id", "type", "status", "summary", "content", "encrypted_content")
 _ITEMS: Final = "openai-item"
+_REQUEST: Final = "mcp_approval_request"
 _APPROVALS: Final[Mapping[str, Approval]] = {"pending": "requested", "approved": "approved", "denied": "denied"}
 
 
@@ -83,8 +84,48 @@ def _read_item(item: Mapping[str, Any], states: Mapping[str, Any], losses: Losse
             state = states.get(call_id)
             failed = isinstance(state, Mapping) and state.get("result") == "failed"
             yield ToolResult(call_id, text_of(item.get("output")), failed)
+        case str(type_) if type_ == _REQUEST:
+            id_ = str(item.get("id") or "")
+            call = call_of(id_, str(item.get("name") or ""), item.get("arguments"), by_provider=True)
+            yield Data(_ITEMS, dict(item))
+            yield replace(_with_state(call, states.get(id_), losses), approval=_asked(states.get(id_)))
+        case str(type_) if type_ in _HOSTED:
+            yield from _hosted(item, _HOSTED[type_])
         case _:
             yield Data(_ITEMS, dict(item))
+
+
+_HOSTED: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
+    "web_search_call": ("web_search", ("action",)),
+    "file_search_call": ("file_search", ("queries",)),
+    "code_interpreter_call": ("code_interpreter", ("code", "container_id")),
+    "image_generation_call": ("image_generation", ()),
+    "mcp_call": ("mcp", ("arguments",)),
+}
+"""The items of tools that OpenAI runs: the tool's name, and which keys are its input. The whole item is the output."""
+
+_UNDER_WAY: Final = frozenset({"in_progress", "searching", "interpreting", "generating", "calling"})
+
+
+def _hosted(item: Mapping[str, Any], tool: tuple[str, tuple[str, ...]]) -> Iterator[Block]:
+    name, keys = tool
+    id_, output = str(item.get("id") or ""), dict(item)
+    if item.get("type") == "mcp_call":
+        call = call_of(id_, str(item.get("name") or name), item.get("arguments"), by_provider=True)
+    else:
+        given = {key: item[key] for key in keys if item.get(key) is not None}
+        call = ToolCall(id_, name, given, by_provider=True)
+    yield call
+    image = output.pop("result", None) if item.get("type") == "image_generation_call" else None
+    if item.get("status") not in _UNDER_WAY:
+        yield ToolResult(id_, output, name=call.name, by_provider=True)
+    if isinstance(image, str) and image:
+        yield Media("image", data=image, media_type=f"image/{item.get('output_format') or 'png'}")
+
+
+def _asked(state: Any) -> Approval:
+    said = _APPROVALS.get(str(state.get("approval"))) if isinstance(state, Mapping) else None
+    return said or "requested"
 
 
 def _with_state(call: ToolCall, state: Any, losses: Losses) -> ToolCall:
@@ -185,17 +226,37 @@ def write(messages: Sequence[Message], losses: Losses) -> list[dict[str, Any]]:
 
 def _items(message: Message, states: dict[str, dict[str, Any]], losses: Losses) -> Iterator[dict[str, Any]]:
     parts: list[dict[str, Any]] = []
+    known = {id_ for block in message.blocks if (id_ := _provider_item(block)) is not None}
     for block in message.blocks:
         part = _part(block, message.role, losses)
-        if part is not None:
+        if isinstance(block, ToolCall) and block.by_provider and block.id in known:
+            yield from _approval_response(block)
+        elif part is not None:
             parts.append(part)
-            continue
-        if parts:
-            yield {"type": "message", "role": message.role, "content": parts}
-            parts = []
-        yield from _item(block, states, losses)
+        else:
+            if parts:
+                yield {"type": "message", "role": message.role, "content": parts}
+                parts = []
+            yield from _item(block, states, losses)
     if parts:
         yield {"type": "message", "role": message.role, "content": parts}
+
+
+def _provider_item(block: Block) -> str | None:
+    """The id of the item of one of OpenAI's own tools that a block holds."""
+    value = block.output if isinstance(block, ToolResult) and block.by_provider else None
+    if isinstance(block, Data) and block.name == _ITEMS:
+        value = block.value
+    is_item = isinstance(value, Mapping) and (value.get("type") in _HOSTED or value.get("type") == _REQUEST)
+    return str(value.get("id")) if is_item and isinstance(value, Mapping) else None
+
+
+def _approval_response(call: ToolCall) -> Iterator[dict[str, Any]]:
+    """The user's word on a call of a remote server's tool."""
+    if call.approval in {"approved", "denied"}:
+        reason = {} if call.reason is None else {"reason": call.reason}
+        approve = call.approval == "approved"
+        yield {"type": "mcp_approval_response", "approval_request_id": call.id, "approve": approve, **reason}
 
 
 def _part(block: Block, role: Role, losses: Losses) -> dict[str, Any] | None:
@@ -258,6 +319,8 @@ def _item(block: Block, states: dict[str, dict[str, Any]], losses: Losses) -> It
             yield {"type": "function_call", "call_id": block.id, "name": block.name, "arguments": arguments}
         case ToolResult(by_provider=False):
             yield _output(block, states, losses)
+        case ToolResult(output=output) if _provider_item(block) is not None:
+            yield dict(output)
         case Data(name=name, value=value) if name == _ITEMS and isinstance(value, Mapping):
             yield dict(value)
         case _:

@@ -1,0 +1,99 @@
+"""LangChain's messages, told to a UI."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from .teller import CallLane, Lane, Teller, TextLane
+from .writer import Kind
+
+_STREAMS: Final = ("text", "reasoning", "tool-call")
+_CALL: Final = re.compile(r"((?:tool_call_chunks|content)/#\d+)(?:/(id|name|args))?")
+_ARGUMENTS: Final = re.compile(r"((?:tool_call_chunks|content)/#\d+)/args")
+_TEXTS: Final[tuple[tuple[re.Pattern[str], Kind], ...]] = (
+    (re.compile(r"content/#\d+(/(text|refusal))?"), "text"),
+    (re.compile(r"additional_kwargs/refusal"), "text"),
+    (re.compile(r"content/#\d+/(reasoning|thinking|summary/#\d+/text)"), "reasoning"),
+    (re.compile(r"additional_kwargs/reasoning_content"), "reasoning"),
+)
+"""The places of a message whose text is shown while it grows; all others are told when the message is whole."""
+
+_CALL_TYPES: Final = frozenset({"tool_call_chunk", "tool_call"})
+
+
+class LangChainTeller(Teller):
+    """Tells what LangChain and LangGraph stream."""
+
+    name = "langchain"
+
+    def handlers(self) -> Mapping[str, Callable[[str, Any], None]]:
+        """The codec's events."""
+        self._calls: dict[tuple[str, str], dict[str, str]] = {}
+        """What is known of a call that is not whole, by message and place."""
+        return {
+            **{f"{kind}-start": self._start for kind in _STREAMS},
+            **{f"{kind}-delta": self._delta for kind in _STREAMS},
+            "message": self._message,
+            "patch": self._patch,
+            "message-end": self._end,
+        }
+
+    def _delta(self, key: str, event: Any) -> None:
+        lane = self.lanes.get((key, event["block"]))
+        if lane is not None:
+            lane.grow(event["delta"])
+
+    def _start(self, key: str, event: Any) -> None:
+        if self._is_answer(key):
+            lane = self._lane(key, event["path"].split(" "))
+            if lane is not None:
+                self.lanes[key, event["block"]] = lane
+
+    def _lane(self, key: str, places: list[str]) -> Lane | None:
+        for place in places:
+            for pattern, kind in _TEXTS:
+                if pattern.fullmatch(place):
+                    return TextLane(self.spoken(key), kind)
+            found = _ARGUMENTS.fullmatch(place)
+            call = self._calls.get((key, found[1])) if found else None
+            if call and call.get("id") and call.get("name"):
+                return CallLane(self.ui.writer, self.spoken(key).call(call["id"], call["name"]))
+        return None
+
+    def _message(self, key: str, event: Any) -> None:
+        if event.get("complete"):
+            self._settle(key)
+        else:
+            self._patch(key, event)
+
+    def _patch(self, key: str, event: Any) -> None:
+        if self._is_answer(key):
+            self.spoken(key)
+            for path, value in event["data"].items():
+                found = _CALL.fullmatch(path)
+                if found and (found[2] or (isinstance(value, dict) and value.get("type") in _CALL_TYPES)):
+                    self._note_call(key, found[1], {found[2]: value} if found[2] else value)
+
+    def _note_call(self, key: str, place: str, fields: Mapping[str, Any]) -> None:
+        """More is known of a call; its input begins once it has an id and a name."""
+        known = self._calls.setdefault((key, place), {})
+        was_started = "id" in known and "name" in known
+        known |= {name: value for name in ("id", "name") if isinstance(value := fields.get(name), str) and value}
+        args = fields.get("args")
+        if "id" not in known or "name" not in known:
+            known["args"] = known.get("args", "") + (args if isinstance(args, str) else "")
+        elif not was_started:
+            call = self.spoken(key).call(known["id"], known["name"])
+            self.ui.writer.start_call(call)
+            self.ui.writer.grow_call(call, known.get("args", "") + (args if isinstance(args, str) else ""))
+
+    def _end(self, key: str, event: Any) -> None:
+        self._settle(key)
+
+    def _settle(self, key: str) -> None:
+        self.settle(key, self.projection.states[key].built())
+
+    def _is_answer(self, key: str) -> bool:
+        return bool(self.projection.states[key].kind == "ai")
