@@ -35,7 +35,7 @@ def summed_usage(group: Sequence[tuple[int, Message]], losses: Losses) -> Usage 
     used = [message.usage for _, message in group if message.usage is not None]
     if not used:
         return None
-    if len(used) > 1:
+    if len(used) > 1 or _final(group).usage is None:
         losses.note("usage of each step", "it is summed")
     return Usage(
         sum(usage.input_tokens for usage in used),
@@ -47,6 +47,11 @@ def summed_usage(group: Sequence[tuple[int, Message]], losses: Losses) -> Usage 
 def last_of(group: Sequence[tuple[int, Message]], field: str, losses: Losses) -> str | None:
     """The last message's ``model`` or ``finish_reason``; another one of an earlier step is lost."""
     found: list[str] = [value for _, message in group if (value := getattr(message, field)) is not None]
-    if any(one != other for one, other in pairwise(found)):
-        losses.note(f"{field} of each step", "the last one is kept")
+    if any(one != other for one, other in pairwise(found)) or (found and getattr(_final(group), field) is None):
+        losses.note(f"{field} of each step", "the last one is kept, as that of the whole answer")
     return found[-1] if found else None
+
+
+def _final(group: Sequence[tuple[int, Message]]) -> Message:
+    """The last message of an answer that is no tool's; what is said of the whole answer is read as said of that."""
+    return next((message for _, message in reversed(group) if message.role != "tool"), group[0][1])

@@ -206,6 +206,8 @@ def _write_block(block: Block, parts: list[dict[str, Any]], tools: dict[str, dic
             parts.append(tools[block.id])
         case ToolResult():
             part = tools.get(block.call_id)
+            if part is not None and not block.by_provider and _is_late(part, parts):
+                losses.note("order of tool results", "a UI message has each at its call")
             if part is None:
                 part = {"type": "dynamic-tool", "toolName": block.name or "unknown", "toolCallId": block.call_id}
                 losses.note("tool call", "a result is here without its call, whose input is not known")
@@ -229,6 +231,12 @@ def _tool(block: ToolCall, losses: Losses) -> dict[str, Any]:
         part["approval"] = answer | ({} if block.reason is None else {"reason": block.reason})
         part["state"] = "approval-responded" if block.approval == "approved" else "output-denied"
     return part
+
+
+def _is_late(part: dict[str, Any], parts: list[dict[str, Any]]) -> bool:
+    """Whether a later call was answered already, or another step has begun, before what answers this one."""
+    later = parts[next(place for place, each in enumerate(parts) if each is part) + 1 :]
+    return any(each["type"] == "step-start" or str(each.get("state")).startswith("output") for each in later)
 
 
 def _answer(part: dict[str, Any], block: ToolResult, losses: Losses) -> None:
