@@ -51,6 +51,16 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class Lag:
+    """The delivery, and those behind it of the same publisher, come ``turns`` loop turns late; others overtake them.
+
+    A channel keeps the order of each publisher only. Which messages come first, their serials say.
+    """
+
+    turns: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Repeat:
     """The delivery comes that many times more."""
 
@@ -68,12 +78,13 @@ class Cut:
     turns: int = 3
 
 
-Fault: TypeAlias = Refuse | LoseAck | Hold | Repeat | Cut
+Fault: TypeAlias = Refuse | LoseAck | Hold | Lag | Repeat | Cut
 
 _FITS: Final[Mapping[type, tuple[str, ...]]] = {
     Refuse: _CALLS,
     LoseAck: _CALLS,
     Hold: (*_CALLS, DELIVERY),
+    Lag: (DELIVERY,),
     Repeat: (DELIVERY,),
     Cut: (*WRITES, DELIVERY),
 }
@@ -83,8 +94,9 @@ _FITS: Final[Mapping[type, tuple[str, ...]]] = {
 class Rates:
     """How likely each fault is, from 0 to 1, for each write or delivery; at most one happens to each.
 
-    ``refuse``, ``lose_ack`` and ``hold_ack`` are of writes; ``hold``, ``repeat``, ``cut`` and ``lose_continuity`` (a
-    cut that cannot be resumed) of deliveries. ``most_turns`` bounds how long things are held or cut, in loop turns.
+    ``refuse``, ``lose_ack`` and ``hold_ack`` are of writes; ``hold``, ``lag``, ``repeat``, ``cut`` and
+    ``lose_continuity`` (a cut that cannot be resumed) of deliveries. ``most_turns`` bounds how long things are held,
+    late or cut, in loop turns.
     """
 
     refuse: float = 0.0
@@ -94,6 +106,7 @@ class Rates:
     repeat: float = 0.0
     cut: float = 0.0
     lose_continuity: float = 0.0
+    lag: float = 0.0
     most_turns: int = 5
 
     def draw(self, operation: str, random: Random) -> Fault | None:
@@ -106,6 +119,7 @@ class Rates:
                 (self.repeat, Repeat()),
                 (self.cut, Cut(turns=turns)),
                 (self.lose_continuity, Cut(resume=False, turns=turns)),
+                (self.lag, Lag(turns)),
             )
         elif operation in WRITES:
             table = ((self.refuse, Refuse()), (self.lose_ack, LoseAck()), (self.hold_ack, Hold(turns)))

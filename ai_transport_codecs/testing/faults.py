@@ -7,7 +7,8 @@ A plan is a script, chance with a seed, or both::
     client = FaultyProvider(hub.client("agent"), plan)
 
 What happens depends on the plan and on the number of the operation only, not on when it comes, so a failing seed fails
-again. Order is kept: deliveries of a channel may come late or twice, but never overtake each other.
+again. The order of each publisher is kept: its deliveries may come late or twice, but never overtake each other, and
+only a :class:`Lag` lets those of others overtake them.
 """
 
 from __future__ import annotations
@@ -34,10 +35,10 @@ from ai_transport_codecs.channels.protocol import (
 from ai_transport_codecs.errors import ChannelError, InvalidArgumentError
 from ai_transport_codecs.wire.messages import InboundMessage, OutboundMessage, OutboundMutation
 
-from .fault_plan import DELIVERY, WRITE, WRITES, Cut, Fault, FaultPlan, Hold, LoseAck, Rates, Refuse, Repeat
+from .fault_plan import DELIVERY, WRITE, WRITES, Cut, Fault, FaultPlan, Hold, Lag, LoseAck, Rates, Refuse, Repeat
 
 __all__ = [
-    "Cut", "Fault", "FaultPlan", "FaultyChannel", "FaultyProvider", "Fired", "Hold", "LoseAck", "Rates",
+    "Cut", "Fault", "FaultPlan", "FaultyChannel", "FaultyProvider", "Fired", "Hold", "Lag", "LoseAck", "Rates",
     "Reconnectable", "Refuse", "Repeat",
 ]  # fmt: skip
 
@@ -141,6 +142,9 @@ class FaultyChannel:
         # Deliveries and changes of state that wait behind a held delivery, and the task that waits for it.
         self._queue: deque[tuple[InboundMessage | ChannelStateChange, Fault | None]] = deque()
         self._holding: asyncio.Task[None] | None = None
+        # By publisher: the deliveries of those that lag, and the tasks that wait for them.
+        self._late: dict[str | None, deque[tuple[InboundMessage, Fault | None]]] = {}
+        self._lagging: set[asyncio.Task[None]] = set()
         inner.on_state_change(self._on_state)
 
     @property
@@ -230,13 +234,35 @@ class FaultyChannel:
     # -- deliveries ----------------------------------------------------------------------------------------------------
 
     def _on_message(self, message: InboundMessage) -> None:
-        self._take(message, self._provider.next_fault(DELIVERY))
+        fault, late = self._provider.next_fault(DELIVERY), self._late.get(message.client_id)
+        if late is not None:
+            late.append((message, fault))
+        elif isinstance(fault, Lag):
+            self._late[message.client_id] = deque([(message, None)])
+            task = asyncio.ensure_future(self._catch_up_later(message.client_id, fault))
+            self._lagging.add(task)
+            task.add_done_callback(self._lagging.discard)
+        else:
+            self._take(message, fault)
 
     def _on_state(self, change: ChannelStateChange) -> None:
         if change.current not in _LISTENABLE:
             # A client drops what arrives for a channel that it is not attached to.
             self._queue = deque((item, fault) for item, fault in self._queue if isinstance(item, ChannelStateChange))
+            self._late.clear()
+        for publisher in list(self._late):
+            self._catch_up(publisher)
         self._take(change, None)
+
+    async def _catch_up_later(self, publisher: str | None, lag: Lag) -> None:
+        late = self._late[publisher]
+        await Hold(lag.turns).wait()
+        if self._late.get(publisher) is late:  # unless a change of state came before
+            self._catch_up(publisher)
+
+    def _catch_up(self, publisher: str | None) -> None:
+        for message, fault in self._late.pop(publisher):
+            self._take(message, None if isinstance(fault, Lag) else fault)
 
     def _take(self, item: InboundMessage | ChannelStateChange, fault: Fault | None) -> None:
         if self._holding is None and not isinstance(fault, Hold):

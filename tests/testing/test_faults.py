@@ -20,6 +20,7 @@ from ai_transport_codecs.testing.faults import (
     FaultyChannel,
     FaultyProvider,
     Hold,
+    Lag,
     LoseAck,
     Rates,
     Refuse,
@@ -137,6 +138,36 @@ async def test_an_echo_can_come_after_the_acknowledgement() -> None:
     gate.set()
     await reader.count(2)
     assert reader.data == ["late echo", "behind it"]
+
+
+async def test_a_publisher_can_lag_and_others_overtake_it_but_it_never_overtakes_itself() -> None:
+    hub = MemoryHub()
+    _, channel = faulty(hub, FaultPlan().on("delivery", 1, Lag(20)).on("delivery", 3, Lag()))
+    reader = Reader(channel)
+    await channel.attach()
+    slow, quick = hub.client("slow").channel("room"), hub.client("quick").channel("room")
+    for publisher, text in ((slow, "s1"), (quick, "q1"), (slow, "s2"), (quick, "q2")):
+        await publisher.publish(note(text))
+    await reader.count(4)
+    assert reader.data == ["q1", "q2", "s1", "s2"]
+    by_serial = sorted(reader.messages, key=lambda heard: str(heard.serial))
+    assert [heard.data for heard in by_serial] == ["s1", "q1", "s2", "q2"]
+
+
+async def test_what_lags_comes_before_a_new_attachment_is_told() -> None:
+    hub = MemoryHub()
+    provider, channel = faulty(hub, FaultPlan().on("delivery", 1, Lag(1_000)).on("delivery", 2, Cut(resume=False)))
+    told: list[Any] = []
+    channel.subscribe(lambda heard: told.append(heard.data))
+    channel.on_state_change(lambda change: told.append(change.current.value))
+    await channel.attach()
+    told.clear()
+    await hub.client("slow").channel("room").publish(note("late"))
+    await hub.client("quick").channel("room").publish(note("cut"))
+    await asyncio.sleep(0)
+    await provider.settled()
+    assert told[:2] == ["cut", "late"]
+    assert told[-1] == "attached"
 
 
 async def test_a_delivery_can_come_twice_and_its_listeners_cannot_spoil_it() -> None:
