@@ -23,7 +23,8 @@ MAY_USE: Final[dict[str, frozenset[str]]] = {
     # What can be piped is the session's to say, so that one rule holds for run.pipe and for ui_chunks.
     "bridges": frozenset({"errors", "_json", "wire", "codec", "codecs", "convert", "session.source"}),
     "channels": frozenset({"errors", "_json", "wire"}),
-    "session": frozenset({"errors", "_json", "wire", "codec", "channels.protocol"}),
+    # A session knows channels by what they promise, and asks who makes one of the client it was given.
+    "session": frozenset({"errors", "_json", "wire", "codec", "channels.protocol", "channels.adapt"}),
     "adapters": frozenset({"errors", "_json", "wire", "codec", "codecs", "channels", "session"}),
     "server": frozenset({"errors", "_json", "wire", "channels"}),
     "cli": ANYTHING,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
+from ai_transport_codecs.channels.adapt import as_provider
 from ai_transport_codecs.channels.protocol import Channel, ChannelProvider, ChannelState, ChannelStateChange
 from ai_transport_codecs.errors import (
     AITransportError,
@@ -24,6 +25,11 @@ from .events import Signal, Unsubscribe
 _log = logging.getLogger("ai_transport_codecs.session")
 
 _LOST_STATES: Final = frozenset({ChannelState.FAILED, ChannelState.SUSPENDED, ChannelState.DETACHED})
+_MODES: Final = (
+    "PUBLISH", "SUBSCRIBE", "PRESENCE", "PRESENCE_SUBSCRIBE",
+    "OBJECT_PUBLISH", "OBJECT_SUBSCRIBE", "ANNOTATION_PUBLISH", "ANNOTATION_SUBSCRIBE",
+)  # fmt: skip
+_USUAL_MODES: Final = frozenset({"PUBLISH", "SUBSCRIBE", "PRESENCE", "PRESENCE_SUBSCRIBE", "ANNOTATION_PUBLISH"})
 _WRITABLE_STATES: Final = frozenset({ChannelState.ATTACHED, ChannelState.ATTACHING})
 
 
@@ -37,12 +43,23 @@ def agent_params(adapter_tag: str | None) -> Mapping[str, str]:
     return {"agent": " ".join(f"{tag}/{release}" for tag in tags)}
 
 
+def channel_modes(extra: Sequence[str] | None) -> Sequence[str] | None:
+    """What to attach with when an application asks for more than the usual (session spec 1.1).
+
+    A channel takes the modes it is given in place of its own, so the usual ones are among them; none, if none is asked.
+    """
+    if not extra:
+        return None
+    wanted = _USUAL_MODES | {mode.upper() for mode in extra}
+    return [*filter(wanted.__contains__, _MODES), *sorted(wanted.difference(_MODES))]
+
+
 class Connection:
     """One session on one channel. Use one per client and channel: closing it detaches the channel."""
 
     def __init__(
         self,
-        provider: ChannelProvider,
+        provider: ChannelProvider | object,
         channel_name: str,
         *,
         adapter_tag: str | None,
@@ -50,7 +67,9 @@ class Connection:
         on_message: Callable[[InboundMessage], None],
         on_continuity_lost: Callable[[ChannelStateChange], None],
     ) -> None:
-        self.channel: Channel = provider.channel(channel_name, params=agent_params(adapter_tag), modes=modes)
+        self.channel: Channel = as_provider(provider).channel(
+            channel_name, params=agent_params(adapter_tag), modes=channel_modes(modes)
+        )
         self.errors: Signal[AITransportError] = Signal()
         self._on_message = on_message
         self._on_continuity_lost = on_continuity_lost

@@ -7,7 +7,9 @@ Guarantees, for the operations of one outbox:
   update and miss nothing;
 * a start, a close or a discrete message waits until all text before it is acknowledged or repaired, and text after it
   waits for it: nothing overtakes;
-* text may be merged with text of the same stream between two such points, as the policy says.
+* text may be merged with text of the same stream between two such points, as the policy says;
+* where the channel has a budget, nothing is written that is not in it: starts, first words, closes and discrete
+  messages go first, and streams that have to wait for their turn merge what arrives.
 
 Operations are independent: one that fails for good is reported by :meth:`Outbox.flush`, and the next ones are still
 tried; only what belongs to a stream that never opened is dropped.
@@ -21,6 +23,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Final, TypeAlias
 
+from ai_transport_codecs.channels.protocol import budget_of
 from ai_transport_codecs.codec.operations import (
     Append,
     Close,
@@ -37,6 +40,7 @@ from ai_transport_codecs.wire.size import message_size
 from .coalesce import ADAPTIVE, CoalescePolicy
 from .lane import Lane, Writer
 from .retry import RetryPolicy
+from .spending import within
 
 Barrier: TypeAlias = Publish | PublishBatch | Start | Close
 
@@ -70,6 +74,7 @@ class Outbox:
         self._channel = channel
         self._policy = policy
         self._retry = retry or RetryPolicy()
+        self._budget = budget_of(channel)
         self._segments: deque[_Segment] = deque([_Segment()])
         self._lanes: dict[OutboundStream, Lane] = {}
         self._backlog = 0
@@ -213,8 +218,11 @@ class Outbox:
             if wait is not None and wait <= 0:
                 del segment.texts[stream]
                 self._backlog -= waiting
-                if lane is not None:
-                    lane.send("".join(parts), now)
+                rest = "" if lane is None else lane.send("".join(parts), now)
+                if rest:
+                    segment.texts[stream] = [rest]
+                    self._backlog += len(rest)
+                    self._wake.set()
                 self._progress.set()
             elif wait is not None:
                 due = now + wait if due is None else min(due, now + wait)
@@ -265,7 +273,10 @@ class Outbox:
         if self._retry.attempts > 1:
             _make_idempotent(messages)
         try:
-            serials = await self._retry.run(lambda: self._channel.publish(messages))
+            cost = len(messages) if isinstance(messages, tuple) else 1
+            serials = await self._retry.run(
+                lambda: within(self._budget, lambda: self._channel.publish(messages), cost=cost)
+            )
         except Exception as error:
             self._errors.append(error)
             serials = []

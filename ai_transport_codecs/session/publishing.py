@@ -7,11 +7,13 @@ import uuid
 from collections.abc import Coroutine
 from typing import Any, Protocol, TypeVar
 
+from ai_transport_codecs.channels.protocol import budget_of
 from ai_transport_codecs.wire.absent import ABSENT
 from ai_transport_codecs.wire.headers import Headers
 from ai_transport_codecs.wire.messages import OutboundMessage
 
 from .retry import RetryPolicy
+from .spending import within
 
 ResultT = TypeVar("ResultT")
 
@@ -31,7 +33,8 @@ async def publish_extras(channel: Publisher, name: str, extras: dict[str, Any], 
     """As :func:`publish_headers`, for ready-made extras."""
     # The id makes the channel know the message again when only its acknowledgement was lost.
     message = OutboundMessage(name, ABSENT, extras, id=f"{uuid.uuid4().hex}:0" if retry.attempts > 1 else None)
-    serials = await retry.run(lambda: channel.publish(message))
+    budget = budget_of(channel)
+    serials = await retry.run(lambda: within(budget, lambda: channel.publish(message)))
     return serials[0] if serials else None
 
 

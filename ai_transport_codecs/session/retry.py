@@ -12,6 +12,7 @@ from ai_transport_codecs.errors import AITransportError
 ResultT = TypeVar("ResultT")
 
 _RATE_LIMIT_STATUS: Final = 429
+_RATE_LIMIT_CODES: Final = range(42900, 43000)
 _SERVER_ERROR_STATUS: Final = 500
 _CONNECTION_CODES: Final = range(80000, 80100)
 
@@ -44,12 +45,15 @@ class RetryPolicy:
 NO_RETRY: Final = RetryPolicy(attempts=1)
 
 
+def is_too_fast(error: BaseException) -> bool:
+    """Whether the channel was published to faster than it allows."""
+    return isinstance(error, AITransportError) and (
+        error.status_code == _RATE_LIMIT_STATUS or error.code in _RATE_LIMIT_CODES
+    )
+
+
 def is_passing(error: BaseException) -> bool:
     """Whether trying again may help: rate limits, lost connections, failures of the server; not refusals."""
     if isinstance(error, AITransportError):
-        return (
-            error.status_code >= _SERVER_ERROR_STATUS
-            or error.status_code == _RATE_LIMIT_STATUS
-            or error.code in _CONNECTION_CODES
-        )
+        return error.status_code >= _SERVER_ERROR_STATUS or is_too_fast(error) or error.code in _CONNECTION_CODES
     return isinstance(error, OSError | TimeoutError)

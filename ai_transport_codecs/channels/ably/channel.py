@@ -130,7 +130,7 @@ class AblyChannel:
 
     async def _attach(self) -> None:
         await self._link.ready("attach")
-        if self.state is ChannelState.ATTACHED:
+        if self._has_attached():
             return
         # set_options() on an attached channel would wait for ever (P14); here it is not attached.
         self._channel.set_options_without_reattach(self._attachment.options())
@@ -140,10 +140,13 @@ class AblyChannel:
                 await self._channel.attach()
             except AblyException as error:
                 raise self._attachment.reason or refusals.refused("attach", self._name, error) from error
-        if self.state is not ChannelState.ATTACHED:
+        if not self._has_attached():
             raise self._attachment.reason or self._not_attached()
         if self._attachment.is_deaf and self._messages:
             raise channel_refusals.denied("attach", self._name, "subscribe")
+
+    def _has_attached(self) -> bool:
+        return self.state is ChannelState.ATTACHED
 
     def _not_attached(self) -> ChannelError:
         if self.state is ChannelState.SUSPENDED:

@@ -27,7 +27,9 @@ async def connect_ably(
     messages_per_second: int | None = MESSAGES_PER_SECOND,
     **options: Any,
 ) -> AsyncIterator[AblyProvider]:
-    """A connected client of Ably, or of the local server at ``url``; closed at the end::
+    """A connected client of Ably, or of the local server at ``url``; closed at the end.
+
+    For example::
 
         async with connect_ably(key, client_id="agent") as ably:
             async with AgentSession(ably, "conversations:42", codec="langchain") as session:

@@ -46,10 +46,7 @@ class HistoryReader:
                 raise refusals.refused("read history", self._channel, error) from error
             raise refusals.unreachable("read history", self._channel, error) from error
         if not response.success:
-            error = self._error_of(response)
-            refusal = refusals.from_frame("read history", self._channel, error)
-            assert refusal is not None  # noqa: S101  # an error gives a refusal
-            raise refusal
+            raise refusals.answered("read history", self._channel, self._error_of(response))
         items = list(read_messages({"channel": self._channel, "messages": response.items}))
         return AblyHistoryPage(self, response, items)
 

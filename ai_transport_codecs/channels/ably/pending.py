@@ -42,7 +42,9 @@ class PendingWrites:
         serial = message.message["msgSerial"]
         if message in self:
             return
-        self.forget(serial, ably_error("the message was superseded before it was acknowledged", status_code=503, code=80003))
+        self.forget(
+            serial, ably_error("the message was superseded before it was acknowledged", status_code=503, code=80003)
+        )
         self._waiting[serial] = message, asyncio.get_running_loop().time()
 
     def forget(self, serial: int, error: BaseException | None = None) -> None:

@@ -21,8 +21,9 @@ _ATTRIBUTE: Final = "_ai_transport_codecs_provider"
 
 
 class AblyProvider:
-    """The channels of one ``AblyRealtime`` client, as sessions take them. Use :func:`provider_of`, or give a session
-    the client itself; a client has one provider.
+    """The channels of one ``AblyRealtime`` client, as sessions take them.
+
+    Use :func:`provider_of`, or give a session the client itself; a client has one provider.
 
     The client is changed where ably-python 3.1.4 goes wrong: it does not queue while it is offline (operations fail at
     once, and sessions repair them), acknowledgements settle what they name, a connection that only looks alive is made
@@ -33,7 +34,9 @@ class AblyProvider:
 
     def __init__(self, client: Any, *, messages_per_second: int | None = MESSAGES_PER_SECOND) -> None:
         if not isinstance(client, AblyRealtime):
-            raise InvalidArgumentError(f"a provider is made of an AblyRealtime client, not of a {type(client).__name__}")
+            raise InvalidArgumentError(
+                f"a provider is made of an AblyRealtime client, not of a {type(client).__name__}"
+            )
         if getattr(client, _ATTRIBUTE, None) is not None:
             raise InvalidArgumentError("this client has a provider already; use provider_of(client)")
         setattr(client, _ATTRIBUTE, self)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from ai_transport_codecs.errors import ChannelError
 
-from .sdk import AblyException
+from .sdk import AblyException, ably_error
 
 CONNECTION_LOST: Final = 80003
 
@@ -54,10 +54,12 @@ def refused(doing: str, channel: str, error: BaseException) -> ChannelError:
 
 def from_frame(doing: str, channel: str, error: Any) -> ChannelError | None:
     """The error that a frame carries, if any."""
-    if not isinstance(error, dict):
-        return None
-    error = whole_error(error)
-    return refused(doing, channel, AblyException(error["message"], error["statusCode"], error["code"]))
+    return answered(doing, channel, whole_error(error)) if isinstance(error, dict) else None
+
+
+def answered(doing: str, channel: str, error: Mapping[str, Any]) -> ChannelError:
+    """The error that Ably answers with; one that is whole."""
+    return refused(doing, channel, ably_error(error["message"], status_code=error["statusCode"], code=error["code"]))
 
 
 def whole_error(error: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,7 +87,7 @@ def not_connected(doing: str, cause: BaseException | None = None) -> ChannelErro
 
 def lost(doing: str, channel: str, cause: BaseException | None = None) -> ChannelError:
     """80003: the connection went while the operation was under way."""
-    reason = "" if cause is None else f" ({cause or type(cause).__name__})"
+    reason = "" if cause is None else f" ({str(cause) or type(cause).__name__})"
     return ChannelError(
         f"unable to {doing} on channel {channel!r}; the connection was lost before it was acknowledged{reason}, so it"
         " may or may not have been applied: repeat it in a way that does no harm twice",
@@ -122,7 +124,8 @@ def closed(doing: str, state: str, cause: BaseException | None = None) -> Channe
 def unreachable(doing: str, channel: str, cause: BaseException) -> ChannelError:
     """80003: Ably's REST interface does not answer."""
     return ChannelError(
-        f"unable to {doing} on channel {channel!r}; Ably cannot be reached ({cause or type(cause).__name__}), try again",
+        f"unable to {doing} on channel {channel!r}; Ably cannot be reached ({str(cause) or type(cause).__name__}), try"
+        " again",
         code=CONNECTION_LOST,
         status_code=503,
         cause=cause,

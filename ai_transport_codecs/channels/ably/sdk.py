@@ -7,23 +7,23 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import ably
-from ably.types.channeloptions import ChannelOptions as _ChannelOptions
-from ably.types.tokendetails import TokenDetails as _TokenDetails
-from ably.util.exceptions import AblyException as _AblyException
+import ably  # type: ignore[import-untyped]
+from ably.types.channeloptions import ChannelOptions as _ChannelOptions  # type: ignore[import-untyped]
+from ably.types.tokendetails import TokenDetails as _TokenDetails  # type: ignore[import-untyped]
+from ably.util.exceptions import AblyException as _AblyException  # type: ignore[import-untyped]
 
 AblyRealtime: Final[Any] = ably.AblyRealtime
 AblyRest: Final[Any] = ably.AblyRest
 ChannelOptions: Final[Any] = _ChannelOptions
 TokenDetails: Final[Any] = _TokenDetails
 API_VERSION: Final[str] = ably.api_version
-
-AblyException = _AblyException
+AblyException: Final[type[Exception]] = _AblyException
 
 
 def ably_error(message: str, *, status_code: int, code: int) -> Exception:
     """An error as ably-python itself makes them."""
-    return _AblyException(message, status_code, code)
+    error: Exception = _AblyException(message, status_code, code)
+    return error
 
 
 def has_message_listeners(channel: Any) -> bool:

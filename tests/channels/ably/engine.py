@@ -8,19 +8,19 @@ from contextlib import AsyncExitStack
 from typing import Any, Final
 
 from ai_transport_codecs.channels.ably import AblyProvider, connect_ably
-from ai_transport_codecs.server import Key, LocalServer, Settings
+from ai_transport_codecs.server import LocalServer, Settings
 from ai_transport_codecs.testing.channel_suite import Feature
 from tests.channels.ably.proxy import Proxy, proxied
 
 KEY: Final = "app.key:secret"
-QUICK: Final = {"disconnected_retry_timeout": 30}
+QUICK: Final[dict[str, Any]] = {"disconnected_retry_timeout": 30}
 SETTINGS: Final = Settings(immutable_namespaces=frozenset({"fixed"}), remain_present_for=50)
 
 
 async def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
     """Wait until it is so; there is no event for what ably-python does inside."""
     async with asyncio.timeout(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 
 
@@ -64,8 +64,10 @@ class AblyEngine:
         self._wires[id(provider)] = wire
         return provider
 
-    async def _tokens(self, client_id: str | None, capability: Mapping[str, Sequence[str]]) -> Callable[..., Awaitable[Any]]:
-        from ably import AblyRest
+    async def _tokens(
+        self, client_id: str | None, capability: Mapping[str, Sequence[str]]
+    ) -> Callable[..., Awaitable[Any]]:
+        from ably import AblyRest  # type: ignore[import-untyped]
 
         async def token(params: Mapping[str, Any]) -> Any:
             rest = AblyRest(KEY)
@@ -88,7 +90,7 @@ class AblyEngine:
         attached = [channel for channel in client.client.channels if channel.state.value == "attached"]
         if not resume:
             for channel in attached:
-                channel._RealtimeChannel__channel_serial = "long forgotten"
+                channel._RealtimeChannel__channel_serial = "long forgotten"  # noqa: SLF001
         wire.mend()
         await until(lambda: client.is_connected and all(each.state.value == "attached" for each in attached))
 
