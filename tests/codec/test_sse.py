@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ai_transport_codecs.codec.sse import EventReader, ServerEvent
+from ai_transport_codecs.codec.sse import EventReader
 from ai_transport_codecs.errors import InvalidArgumentError
 from benchmarks.timing import best_microseconds
 
@@ -19,14 +19,14 @@ def reader() -> EventReader:
     return EventReader("Acme's stream", "pass the body of Acme's response")
 
 
-def read(items: Iterable[str | bytes | bytearray]) -> list[ServerEvent]:
+def read(items: Iterable[str | bytes | bytearray]) -> list[Any]:
     events = reader()
-    found = [event for item in items for event in events.feed(item)]
+    found = [value for item in items for value in events.feed(item)]
     return found + list(events.finish())
 
 
 def values(*items: str | bytes) -> list[Any]:
-    return [event.data for event in read(items)]
+    return read(items)
 
 
 @pytest.mark.parametrize(
@@ -58,17 +58,29 @@ def test_every_way_to_write_and_cut_the_same_events(items: list[str | bytes]) ->
     assert values(*items) == [{"a": 1}, {"b": 2}]
 
 
-def test_names_are_kept() -> None:
-    body = 'event: ping\ndata: {"a": 1}\n\ndata: {"b": 2}\n\nevent: lost\n\nevent:pong\ndata: {"c": 3}\n\n'
-    expected = [ServerEvent({"a": 1}, "ping"), ServerEvent({"b": 2}), ServerEvent({"c": 3}, "pong")]
+NAMED = 'event: ping\ndata: {"a": 1}\n\ndata: {"b": 2}\n\nevent: lost\n\nevent:pong\ndata: {"c": 3}\n\n'
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_names_are_passed_over_however_they_come(end: str) -> None:
+    body, expected = NAMED.replace("\n", end), [{"a": 1}, {"b": 2}, {"c": 3}]
     assert read([body]) == expected
-    assert read(body.split("\n")) == expected
+    assert read(body.split(end)) == expected
+    assert read([line for line in body.split(end) if line]) == expected
     assert read(body.encode().splitlines(keepends=True)) == expected
+    assert read(f"{event}{end}{end}" for event in body.split(end + end)) == expected
+    for place in range(len(body)):
+        assert read([body[:place], body[place:]]) == expected
+
+
+def test_a_mark_before_lines_without_their_ends() -> None:
+    assert values('\ufeffdata: {"a": 1}', "", 'data: {"b": 2}', "") == [{"a": 1}, {"b": 2}]
+    assert values("\ufeffevent: x", 'data: {"a": 1}', 'data: {"b": 2}') == [{"a": 1}, {"b": 2}]
 
 
 def test_an_event_is_given_before_its_line_has_ended() -> None:
     events = reader()
-    assert [event.data for event in events.feed('data: {"a": 1}')] == [{"a": 1}]
+    assert list(events.feed('data: {"a": 1}')) == [{"a": 1}]
     assert list(events.feed("\n\n")) == []
 
 
@@ -105,10 +117,10 @@ def test_what_cannot_be_read_is_said_with_whose_stream_it_is(items: list[str], t
 def test_the_events_before_a_broken_one_are_given_and_those_after_it_can_be_read() -> None:
     events = reader()
     found = iter(events.feed('data: {"a": 1}\n\ndata: x\n\n'))
-    assert next(found).data == {"a": 1}
+    assert next(found) == {"a": 1}
     with pytest.raises(InvalidArgumentError):
         next(found)
-    assert [event.data for event in events.feed('data: {"b": 2}\n\n')] == [{"b": 2}]
+    assert list(events.feed('data: {"b": 2}\n\n')) == [{"b": 2}]
 
 
 JSON = st.recursive(
@@ -120,11 +132,11 @@ OBJECTS = st.dictionaries(st.sampled_from(["a", "data: ", "event:"]), JSON, max_
 
 
 @st.composite
-def bodies(draw: st.DrawFn) -> tuple[bytes, list[ServerEvent]]:
+def bodies(draw: st.DrawFn) -> tuple[bytes, list[Any]]:
     """A body, and the events in it."""
     end = draw(st.sampled_from(["\n", "\r\n", "\r"]))
     lines: list[str] = []
-    events: list[ServerEvent] = []
+    events: list[Any] = []
     for value in draw(st.lists(OBJECTS, max_size=5)):
         if draw(st.booleans()):
             lines += [draw(st.sampled_from([": ping", ":", "retry: 10", "id: 1"])), ""]
@@ -132,14 +144,14 @@ def bodies(draw: st.DrawFn) -> tuple[bytes, list[ServerEvent]]:
         lines += [f"event: {name}"] if name else []
         text = json.dumps(value, ensure_ascii=draw(st.booleans()), indent=draw(st.sampled_from([None, None, 1])))
         lines += [f"data: {part}" for part in text.split("\n")] + [""]
-        events.append(ServerEvent(value, name))
+        events.append(value)
     lines += draw(st.sampled_from([[], ["data: [DONE]", ""], ["data: [DONE]"]]))
     mark = draw(st.sampled_from(["", "\ufeff"]))
     return (mark + "".join(line + end for line in lines)).encode(), events
 
 
 @given(bodies(), st.lists(st.integers(1, 12)), st.booleans())
-def test_a_body_may_be_cut_at_every_byte(body: tuple[bytes, list[ServerEvent]], cuts: list[int], each: bool) -> None:
+def test_a_body_may_be_cut_at_every_byte(body: tuple[bytes, list[Any]], cuts: list[int], each: bool) -> None:
     raw, events = body
     sizes = [1] * len(raw) if each else cuts
     pieces = []
@@ -150,7 +162,7 @@ def test_a_body_may_be_cut_at_every_byte(body: tuple[bytes, list[ServerEvent]], 
 
 
 @given(bodies())
-def test_a_body_may_be_given_by_lines_without_their_ends(body: tuple[bytes, list[ServerEvent]]) -> None:
+def test_a_body_may_be_given_by_lines_without_their_ends(body: tuple[bytes, list[Any]]) -> None:
     raw, events = body
     text = raw.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     lines = text.split("\n")

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
 from ai_transport_codecs.codec.descriptors import Drop, OutputStream
-from ai_transport_codecs.codec.sse import EventReader, ServerEvent
+from ai_transport_codecs.codec.sse import EventReader
 from ai_transport_codecs.errors import UnsupportedEventError
 from ai_transport_codecs.wire.absent import ABSENT
 from ai_transport_codecs.wire.json_text import dump_json
@@ -92,9 +92,9 @@ class VercelTranslator:
         """The message that a translated chunk belongs to."""
         return event.message_key if isinstance(event, _LaterChunk) else ""
 
-    def _read(self, events: Iterable[ServerEvent]) -> Iterator[Chunk]:
-        for event in events:
-            yield from self._chunks(_checked(event.data))
+    def _read(self, values: Iterable[Any]) -> Iterator[Chunk]:
+        for value in values:
+            yield from self._chunks(_checked(value))
 
     def _chunks(self, chunk: Chunk) -> Chunks:
         type_ = chunk["type"]

@@ -105,15 +105,15 @@ class ChunkWatch:
     def look(self, item: Any) -> Iterator[Any]:
         """The chunks that are whole with one item of the source."""
         if isinstance(item, str | bytes | bytearray):
-            for event in self._reader.feed(item):
-                yield self._noted(event.data)
+            for chunk in self._reader.feed(item):
+                yield self._noted(chunk)
         else:
             yield self._noted(plain_of(item))
 
     def rest(self) -> Iterator[Any]:
         """The chunks that are whole only because the source is exhausted."""
-        for event in self._reader.finish():
-            yield self._noted(event.data)
+        for chunk in self._reader.finish():
+            yield self._noted(chunk)
 
     def _noted(self, chunk: Any) -> Any:
         type_ = chunk.get("type") if isinstance(chunk, dict) else None

@@ -8,13 +8,13 @@ from typing import Final
 from ai_transport_codecs.codec.contract import Event
 from ai_transport_codecs.codec.define import TableCodec, define_codec
 from ai_transport_codecs.codec.operations import Operation
+from ai_transport_codecs.codecs.openai.fast_lane import mint_message_id, operations_from_sse
 
 from .completion import ChatMessage, Choice, Completion
 from .history import as_history
 from .inputs import to_input
 from .projection import ChatProjection
 from .reducer import ChatReducer
-from .sse import mint_message_id, operations_from_sse
 from .tables import INPUTS, OUTPUTS
 from .translator import ChatTranslator
 from .turn import chat_turn

@@ -17,7 +17,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
-from ai_transport_codecs.codec.sse import EventReader, ServerEvent
+from ai_transport_codecs.codec.sse import EventReader
 from ai_transport_codecs.codecs.openai.plain import plain_value, try_plain
 from ai_transport_codecs.errors import StreamError, UnsupportedEventError
 
@@ -82,7 +82,10 @@ class ChatTranslator:
         if type(item) is dict:
             return self._chunk(item) if _is_plain_chunk(item) else self._object(item, item)
         if isinstance(item, str | bytes | bytearray):
-            return self._read(self._reader.feed(item))
+            values = self._reader.feed(item)
+            if type(values) is tuple:  # nearly always, of one
+                return self._value(values[0]) if values else ()
+            return self._read(values)
         type_ = getattr(item, "type", None)
         if type_ == CHUNK_EVENT and hasattr(item, "chunk"):
             return self.translate(item.chunk)
@@ -106,11 +109,14 @@ class ChatTranslator:
         key: str = event["key"]
         return key
 
-    def _read(self, events: Iterable[ServerEvent]) -> Iterator[Event]:
-        for event in events:
-            if not isinstance(event.data, dict):
-                raise _unsupported(event.data, None)
-            yield from self.translate(event.data)
+    def _read(self, values: Iterable[Any]) -> Iterator[Event]:
+        for value in values:
+            yield from self._value(value)
+
+    def _value(self, value: Any) -> Events:
+        if type(value) is not dict:
+            raise _unsupported(value, None)
+        return self.translate(value)
 
     def _object(self, found: Mapping[str, Any], item: Any) -> Events:
         if found.get("error") is not None:

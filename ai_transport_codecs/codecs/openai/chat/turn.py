@@ -9,10 +9,11 @@ from typing import Any, Final, Protocol
 
 from ai_transport_codecs.codec.contract import FoldMeta
 from ai_transport_codecs.codec.handler import TurnHandler, TurnRun
+from ai_transport_codecs.codecs.openai.functions import ToolFunction, tool_param
 from ai_transport_codecs.errors import InvalidArgumentError
 
 from .completion import ChatMessage
-from .functions import ToolFunction, arguments_of_call, tool_message, tool_param
+from .function_calls import arguments_of_call, tool_message
 from .history import as_history
 from .projection import ChatProjection
 from .reducer import ChatReducer

@@ -12,7 +12,7 @@ from typing import Final
 from ai_transport_codecs.codec.contract import Event
 from ai_transport_codecs.codec.define import TableCodec, define_codec
 from ai_transport_codecs.codec.operations import Operation
-from ai_transport_codecs.codecs.openai.chat.sse import mint_message_id, operations_from_sse
+from ai_transport_codecs.codecs.openai.fast_lane import mint_message_id, operations_from_sse
 
 from .inputs import ResponsesInput, parse_input
 from .messages import ResponsesMessage

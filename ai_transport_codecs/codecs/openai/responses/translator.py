@@ -10,7 +10,7 @@ Each response becomes one message; see :mod:`.carry` for what becomes of each ev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from ai_transport_codecs.codec.sse import EventReader
@@ -38,8 +38,6 @@ class ResponsesTranslator:
 
     def __init__(self) -> None:
         self._reader = EventReader("a stream of the Responses API", _ADVICE)
-        self._is_at_start = True
-        """Whether a line of the body begins, with no event pending."""
         self._carriage = Carriage()
 
     def translate(self, item: Any) -> Iterable[dict[str, Any]]:
@@ -48,36 +46,24 @@ class ResponsesTranslator:
         Raises UnsupportedEventError for an item that is none of the Responses API's.
         """
         if isinstance(item, str | bytes | bytearray):
-            return self._read(item)
+            values = self._reader.feed(item)
+            if type(values) is tuple:  # nearly always, of one
+                return self._translate(values[0]) if values else ()
+            return self._read(values)
         return self._translate(item)
 
     def finish(self) -> Iterable[dict[str, Any]]:
         """What is still owed at the end of the source; of a response that broke off, that it is incomplete."""
-        events = [event for found in self._reader.finish() for event in self._translate(found.data)]
+        events = [event for value in self._reader.finish() for event in self._translate(value)]
         return [*events, *self._keyed(self._carriage.draft.break_off())]
 
     def message_key(self, event: Any) -> str:
         """The key of the message that an output event belongs to."""
         return event.message_key if isinstance(event, _OfMessage) else ""
 
-    def _read(self, item: str | bytes | bytearray) -> Iterable[dict[str, Any]]:
-        """The output events of a piece of a body.
-
-        The name that stands before each event says the same as the event's own type, and makes up half of the lines: at
-        the start of a line it is passed over, and so are the line breaks after a whole event.
-        """
-        event, breaks = ("event: ", "\r\n") if isinstance(item, str) else (b"event: ", b"\r\n")
-        rest: Any = item
-        if self._is_at_start:
-            if rest.startswith(event):
-                rest = rest.partition(breaks[1:])[2]
-            if not rest.strip(breaks):
-                return ()
-        found = tuple(self._reader.feed(rest))
-        self._is_at_start = len(found) == 1 and breaks[1:] not in rest.rstrip(breaks)
-        if len(found) == 1:
-            return self._translate(found[0].data)
-        return [told for each in found for told in self._translate(each.data)]
+    def _read(self, values: Iterable[Any]) -> Iterator[dict[str, Any]]:
+        for value in values:
+            yield from self._translate(value)
 
     def _translate(self, item: Any) -> Iterable[dict[str, Any]]:
         is_dict = type(item) is dict

@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol, TypeAlias
 
 from ai_transport_codecs.codec.contract import FoldMeta
 from ai_transport_codecs.codec.handler import TurnHandler, TurnRun
-from ai_transport_codecs.codecs.openai.chat.functions import ToolFunction, tool_param
+from ai_transport_codecs.codecs.openai.functions import ToolFunction, tool_param
 from ai_transport_codecs.errors import InvalidArgumentError, StreamError
 
 from .kinds import FUNCTION_CALL, OUTPUT

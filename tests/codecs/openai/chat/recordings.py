@@ -24,4 +24,4 @@ RECORDINGS: Final = {
 def chunks_in(body: bytes) -> list[dict[str, Any]]:
     """The chunks of a recorded body."""
     reader = EventReader("a recording", "record it again")
-    return [event.data for event in [*reader.feed(body), *reader.finish()]]
+    return [*reader.feed(body), *reader.finish()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from ai_transport_codecs.codec.contract import Encoder, EncoderOptions
@@ -22,21 +23,20 @@ def operations_from_sse(
     translator = codec.create_translator()
     translate, key_of = translator.translate, translator.message_key
     encoders: dict[str, Encoder] = {}
-
-    def encoded(events: Iterable[Any]) -> Iterator[Operation]:
+    for events in chain(map(translate, pieces), _once(translator.finish)):
         for event in events:
             key = key_of(event)
             encoder = encoders.get(key)
             if encoder is None:
                 message_id = mint_id()
-                encoder = encoders[key] = codec.create_encoder(
-                    EncoderOptions({**headers, MESSAGE_ID: message_id}, message_id=message_id)
-                )
+                options = EncoderOptions({**headers, MESSAGE_ID: message_id}, message_id=message_id)
+                encoder = encoders[key] = codec.create_encoder(options)
             yield from encoder.encode_output(event)
 
-    for piece in pieces:
-        yield from encoded(translate(piece))
-    yield from encoded(translator.finish())
+
+def _once(produce: Callable[[], Iterable[Any]]) -> Iterator[Iterable[Any]]:
+    """What ``produce`` gives, asked for only when its turn comes."""
+    yield produce()
 
 
 def mint_message_id() -> str:

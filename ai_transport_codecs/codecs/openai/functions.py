@@ -1,17 +1,13 @@
-"""Python functions as tools of the API: what to tell the model of them, and their answers as messages."""
+"""Python functions as tools of the API: what to tell the model of them."""
 
 from __future__ import annotations
 
 import inspect
-import json
 import types
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 from ai_transport_codecs.errors import InvalidArgumentError
-
-from .completion import ChatMessage
-from .reducer import result_content
 
 ToolFunction: TypeAlias = Callable[..., Awaitable[Any]]
 
@@ -71,20 +67,3 @@ def _schema(annotation: Any) -> dict[str, Any]:
     if name == "array" and arguments:
         return {"type": name, "items": _schema(arguments[0])}
     return {"type": name}
-
-
-def arguments_of_call(call: Mapping[str, Any]) -> dict[str, Any] | str:
-    """The arguments that a model calls a function with, or what to tell it when they are none."""
-    name, text = call["function"]["name"], call["function"]["arguments"]
-    try:
-        arguments = json.loads(text) if text.strip() else {}
-    except (ValueError, RecursionError) as error:
-        return f"Error: the arguments are not JSON ({error}); call {name} again with valid JSON."
-    if not isinstance(arguments, dict):
-        return f"Error: the arguments are no JSON object; call {name} again with an object."
-    return arguments
-
-
-def tool_message(call: Mapping[str, Any], content: Any) -> ChatMessage:
-    """The message that answers a call."""
-    return {"role": "tool", "tool_call_id": call["id"], "content": result_content(content)}
