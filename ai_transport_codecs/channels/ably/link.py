@@ -74,11 +74,12 @@ class Link:
         return str(self._manager.state.value)
 
     async def ready(self, doing: str) -> None:
-        """Wait for the first connection. Raises ChannelError 80003 when there is none in time, or was one and is none.
+        """Wait for the client's first connection, if it is being made.
 
-        80017, or the error with which Ably refused the connection, when there will be none.
+        Raises ChannelError 80003 when that fails, or when there was a connection and is none; 80017, or the error with
+        which Ably refused the connection, when there will be none.
         """
-        if not self.is_connected and not self._was_connected and self._state not in _ENDED:
+        if not self._was_connected and self._state in {"initialized", "connecting"}:
             if self._state == "initialized":
                 self._client.connect()
             news = asyncio.get_running_loop().create_future()
@@ -204,7 +205,7 @@ class Link:
             self._end(change.reason)
         if state in _ENDED:
             self._watchdog.stop()
-        if state in _ENDED or state in {"connected", "suspended"}:
+        if state not in {"initialized", "connecting"}:
             self._wake()
 
     def _wake(self) -> None:
