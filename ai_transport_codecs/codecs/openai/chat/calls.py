@@ -26,7 +26,8 @@ class CallWriter:
     def __init__(self, path: str) -> None:
         self.path = path
         self.id: str | None = None
-        self.known: dict[tuple[str, ...], Any] = {}
+        self.known: dict[str | tuple[str, str], Any] = {}
+        """By field, or by object and field in it."""
         self.texts: dict[str, TextStream] = {}
 
 
@@ -46,7 +47,7 @@ class CallBook:
     def write(self, pieces: Any, out: list[Event]) -> None:
         """What a delta's ``tool_calls`` add."""
         for piece in pieces if isinstance(pieces, list | tuple) else ():
-            if isinstance(piece, Mapping):
+            if type(piece) is dict or isinstance(piece, Mapping):
                 self._piece(piece, out)
 
     def _piece(self, piece: Mapping[str, Any], out: list[Event]) -> None:
@@ -57,14 +58,17 @@ class CallBook:
             if value is None:
                 continue
             text_field = _GROWN.get(field)
-            if text_field is None or not isinstance(value, Mapping):
-                _note(call, (field,), value, news)
+            if text_field is None or not (type(value) is dict or isinstance(value, Mapping)):
+                if _is_news(call.known.get(field), value):
+                    news[field] = call.known[field] = plain_value(value)
                 continue
             for key, item in value.items():
-                if key == text_field and item is not None:
+                if item is None:
+                    continue
+                if key == text_field:
                     grown.append((field, item if isinstance(item, str) else dump_json(plain_value(item))))
-                elif item is not None:
-                    _note(call, (field, key), item, news)
+                elif _is_news(call.known.get((field, key)), item):
+                    news.setdefault(field, {})[key] = call.known[field, key] = plain_value(item)
         if news:
             out.append({"type": "tool-call", "key": self._key, "path": call.path, "data": news})
         for field, text in grown:
@@ -113,12 +117,6 @@ def _name(piece: Mapping[str, Any]) -> Any:
     )
 
 
-def _note(call: CallWriter, place: tuple[str, ...], value: Any, news: dict[str, Any]) -> None:
-    """Say a field of a call when it has a value for the first time; what is said of one does not change."""
-    known = call.known.get(place)
-    if known or (known is not None and not value):
-        return
-    value = call.known[place] = plain_value(value)
-    for key in place[:-1]:
-        news = news.setdefault(key, {})
-    news[place[-1]] = value
+def _is_news(known: Any, value: Any) -> bool:
+    """Whether to say a field of a call: when it has a value for the first time, for what is said does not change."""
+    return not known if value else known is None

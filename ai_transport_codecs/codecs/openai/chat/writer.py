@@ -86,8 +86,8 @@ class ChoiceWriter:
         self._calls = CallBook(key, f"{self._path}/message/tool_calls", streams)
         self._reason: Any = None
 
-    def write(self, choice: Mapping[str, Any], out: list[Event]) -> None:
-        """What a chunk adds to this choice."""
+    def write(self, choice: Mapping[str, Any], out: list[Event]) -> bool:
+        """What a chunk adds to this choice. Gives whether the choice finished with it."""
         about = self._fields(choice, out)
         delta = choice.get("delta")
         if delta is None:
@@ -99,9 +99,11 @@ class ChoiceWriter:
             about |= self._late()
         if about:
             out.append({"type": "choice", "key": self._key, "path": self._path, "data": about})
-        if reason is not None and reason != self._reason:
-            self._reason = reason
-            out.append({"type": "finish", "key": self._key, "path": self._path, "reason": str(reason)})
+        if reason is None or reason == self._reason:
+            return False
+        self._reason = reason
+        out.append({"type": "finish", "key": self._key, "path": self._path, "reason": str(reason)})
+        return True
 
     def _fields(self, choice: Mapping[str, Any], out: list[Event]) -> dict[str, Any]:
         about: dict[str, Any] = {}
@@ -242,12 +244,13 @@ class CompletionWriter:
             out.append({"type": "completion", "key": self.key, "data": about})
         choices = chunk.get("choices")
         if choices and isinstance(choices, list | tuple):
+            has_finished = False
             for position, choice in enumerate(choices):
                 if type(choice) is dict or isinstance(choice, Mapping):
                     index = choice.get("index")
                     writer = self._choices.get(index) if type(index) is int else None
-                    (writer or self._choice(index, position)).write(choice, out)
-            if any(event["type"] == "finish" for event in out):
+                    has_finished |= (writer or self._choice(index, position)).write(choice, out)
+            if has_finished:
                 self.is_finished = all(each.is_finished for each in self._choices.values())
         if self._usage is not None and (not choices or self.is_finished):
             self._say_usage(out)
@@ -257,7 +260,7 @@ class CompletionWriter:
         about: dict[str, Any] | None = None
         known = self._said.known
         for field, value in chunk.items():
-            if value is None or field in _NOT_FIELDS or (field in known and known[field] == value):
+            if value is None or known.get(field) == value or field in _NOT_FIELDS:
                 continue
             if field == "usage":
                 self._usage = value
