@@ -86,6 +86,9 @@ class LangChainTeller(Teller):
             known["args"] = known.get("args", "") + (args if isinstance(args, str) else "")
         elif not was_started:
             call = self.spoken(key).call(known["id"], known["name"])
+            if call.is_streamed:  # a message has each call twice, as a block and as a chunk: one of them is enough
+                self._calls[key, place] = {"id": "", "name": ""}
+                return
             self.ui.writer.start_call(call)
             self.ui.writer.grow_call(call, known.get("args", "") + (args if isinstance(args, str) else ""))
 

@@ -77,13 +77,28 @@ def _read_result(message: ToolMessage, losses: Losses) -> Message:
 
 
 def _read_blocks(message: BaseMessage, losses: Losses) -> Iterator[Block]:
-    for block in message.content_blocks:
+    known: set[str] = set()
+    for block in _with_bare_texts(message).content_blocks:
         found = _read_block(cast("Mapping[str, Any]", block), losses)
+        if isinstance(found, ToolCall):
+            known.add(found.id)
         if found is not None:
             yield found
+    for call in getattr(message, "invalid_tool_calls", ()):  # of which content blocks leave out those beside a text
+        if str(call.get("id") or "") not in known:
+            yield _read_call(call, losses)
     refusal = message.additional_kwargs.get("refusal")
     if isinstance(refusal, str) and refusal:
         yield Refusal(refusal)
+
+
+def _with_bare_texts(message: BaseMessage) -> BaseMessage:
+    """The message with each bare text in its content as a block: some providers' translators leave these out."""
+    content = message.content
+    if isinstance(content, str) or not any(isinstance(entry, str) for entry in content):
+        return message
+    blocks = [{"type": "text", "text": entry} if isinstance(entry, str) else entry for entry in content if entry]
+    return message.model_copy(update={"content": blocks})
 
 
 def _read_block(block: Mapping[str, Any], losses: Losses) -> Block | None:
