@@ -64,4 +64,4 @@ async def test_branches_and_reading_across() -> None:
 
 
 def test_the_page_has_code() -> None:
-    assert len(BLOCKS) == 6
+    assert len(BLOCKS) == 7
