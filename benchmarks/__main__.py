@@ -19,6 +19,7 @@ from .import_cost import import_milliseconds
 from .outbox_cost import channel_costs
 from .peers import PEERS
 from .raw_lane import raw_lane_costs
+from .sse_cost import sse_costs
 from .timing import best_microseconds
 
 DELTAS = 2_000
@@ -69,6 +70,7 @@ def measure() -> dict[str, Any]:
             f"arguments_{SHORT}": best_microseconds(lambda: langchain_sum(calls), SHORT, rounds=3),
         },
         "raw_lane_us": raw_lane_costs(),
+        "server_sent_events_us": sse_costs(),
         "channel_per_1000_tokens": {name: asdict(cost) for name, cost in channel.items()},
         "adaptive_messages_over_immediate": channel["adaptive"].messages / channel["immediate"].messages,
         "import_ms": import_milliseconds(),

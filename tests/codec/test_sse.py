@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from ai_transport_codecs.codec.sse import EventReader
 from ai_transport_codecs.errors import InvalidArgumentError
-from benchmarks.timing import best_microseconds
 
 
 def reader() -> EventReader:
@@ -177,34 +176,3 @@ def test_noise_is_read_or_refused_never_worse(items: list[bytes | str]) -> None:
         read(items)
     except InvalidArgumentError as error:
         assert "Acme" in str(error)  # noqa: PT017  # either outcome is right
-
-
-def test_one_event_costs_little_more_than_its_json() -> None:
-    line = (
-        "data: " + json.dumps({"id": "chatcmpl-1", "choices": [{"index": 0, "delta": {"content": "hi"}}] * 3})
-    ).encode()
-    text = line[6:].decode()
-    count = 500
-
-    def feed() -> None:
-        events = reader()
-        for _ in range(count):
-            list(events.feed(line + b"\n\n"))
-
-    def parse() -> None:
-        for _ in range(count):
-            json.loads(text)
-
-    assert best_microseconds(feed, count) < 4 * best_microseconds(parse, count)
-
-
-def test_a_long_line_in_many_pieces_costs_no_more_per_piece() -> None:
-    def cost(count: int) -> float:
-        pieces = [b'data: {"a": "', *[b"x} "] * count, b'"}\n\n']
-
-        def feed() -> None:
-            assert len(list(read([b": begin\n\n", *pieces]))) == 1
-
-        return best_microseconds(feed, count, rounds=3)
-
-    assert cost(8_000) < 4 * cost(500)
