@@ -42,4 +42,7 @@ async def test_the_ui_message_says_all_that_the_message_does(name: str, form: st
         translator = UiTranslator("langchain")
         chunks = [chunk for item in items for chunk in translator.translate(item)] + translator.finish()
         check(chunks)
-        assert told([folded(chunks)], "vercel") == told(framework_messages(items), "langchain")
+        found, expected = told([folded(chunks)], "vercel"), told(framework_messages(items), "langchain")
+        # What a provider's quirk puts into a block that is no text was shown as the text that it is.
+        assert expected.pop("text")[0] in found.pop("text")[0]
+        assert found == expected
