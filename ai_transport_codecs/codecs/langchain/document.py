@@ -98,7 +98,7 @@ class Document:
 
     def value(self) -> dict[str, Any]:
         """All of it as it is now: fresh data that the caller may change."""
-        return {restored_key(key): _value(item, 0) for key, item in self._root.items()}
+        return {restored_key(key): _shallow_value(item) for key, item in self._root.items()}
 
     def _container(self, steps: Steps) -> dict[Any, Any]:
         node: dict[Any, Any] = self._root
@@ -124,6 +124,14 @@ def _opened(node: dict[Any, Any], step: str | int, kind: type[_Fields | _Sparse]
         opened = _Fields(held) if type(held) is dict else _Fields()
     node[step] = opened
     return opened
+
+
+def _shallow_value(node: Any) -> Any:
+    """The value, or None where what a stranger nested and the reader's own calls are together too deep for Python."""
+    try:
+        return _value(node, 0)
+    except RecursionError:
+        return None
 
 
 def _value(node: Any, depth: int) -> Any:

@@ -212,3 +212,18 @@ def test_data_nested_without_end_is_cut() -> None:
         nested = [nested]
     projection = fold({"type": "patch", "data": {"additional_kwargs/x": nested, "content/#0": "a"}})
     assert projection.messages[0].content == "a"
+
+
+def test_deep_data_harms_no_reader_whose_own_calls_are_deep() -> None:
+    nested: Any = "deep"
+    for _ in range(240):
+        nested = [nested]
+    data = {"additional_kwargs/x": nested, "content/#0": "text"}
+    event = {"type": "message", "messageType": "ai", "form": "whole", "data": data, "complete": True}
+    projection = CODEC.fold_output(CODEC.init(), event, FoldMeta("1", "m"))
+
+    def read(calls: int) -> Any:
+        return projection.messages if calls == 0 else read(calls - 1)
+
+    [message] = read(500)
+    assert message.content == "text"
