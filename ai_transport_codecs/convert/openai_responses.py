@@ -226,11 +226,12 @@ def write(messages: Sequence[Message], losses: Losses) -> list[dict[str, Any]]:
 
 def _items(message: Message, states: dict[str, dict[str, Any]], losses: Losses) -> Iterator[dict[str, Any]]:
     parts: list[dict[str, Any]] = []
+    said: list[dict[str, Any]] = []  # of calls whose items may come after them
     known = {id_ for block in message.blocks if (id_ := _provider_item(block)) is not None}
     for block in message.blocks:
         part = _part(block, message.role, losses)
         if isinstance(block, ToolCall) and block.by_provider and block.id in known:
-            yield from _approval_response(block)
+            said.extend(_approval_response(block))
         elif part is not None:
             parts.append(part)
         else:
@@ -240,6 +241,7 @@ def _items(message: Message, states: dict[str, dict[str, Any]], losses: Losses) 
             yield from _item(block, states, losses)
     if parts:
         yield {"type": "message", "role": message.role, "content": parts}
+    yield from said
 
 
 def _provider_item(block: Block) -> str | None:

@@ -136,7 +136,8 @@ def test_a_question_whether_a_remote_tool_may_run_and_its_answer(approval: str) 
     check(chunks)
     assert {"type": "tool-approval-request", "toolCallId": "q1", "approvalId": "q1"} in chunks
     message = folded(chunks)
-    part: Any = message["parts"][-1]
+    part: Any
+    (part,) = [each for each in message["parts"] if "toolCallId" in each]
     assert (part["state"], part["input"]) == ("approval-requested", {"all": True})
     part["state"] = "approval-responded" if approval == "approved" else "output-denied"
     part["approval"] = {"id": "q1", "approved": approval == "approved"}
