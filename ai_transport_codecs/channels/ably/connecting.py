@@ -61,9 +61,9 @@ def _place(url: str) -> dict[str, Any]:
     schemes = {"http": False, "ws": False, "": False, "https": True, "wss": True}
     try:
         port = parts.port
-    except ValueError:
-        port = None
-    if parts.scheme not in schemes or not parts.hostname or parts.path.strip("/") or parts.query:
+    except ValueError:  # it is no number, or too large a one
+        port = 0
+    if port == 0 or parts.scheme not in schemes or not parts.hostname or parts.path.strip("/") or parts.query:
         raise InvalidArgumentError(f"{url!r} is not the URL of a server; it looks like http://127.0.0.1:8080")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return {"endpoint": host if port is None else f"{host}:{port}", "tls": schemes[parts.scheme]}

@@ -124,7 +124,7 @@ async def rogue_server() -> AsyncIterator[Rogue]:
 @asynccontextmanager
 async def against(rogue: Rogue, **options: Any) -> AsyncIterator[AblyProvider]:
     """A connected client of that server."""
-    settings = {"client_id": "alice", "use_binary_protocol": False, "messages_per_second": None}
+    settings: dict[str, Any] = {"client_id": "alice", "use_binary_protocol": False, "messages_per_second": None}
     async with connect_ably(KEY, url=f"http://127.0.0.1:{rogue.port}", **settings | QUICK | options) as provider:
         yield provider
 

@@ -289,7 +289,7 @@ async def test_p11_history_ends_where_deliveries_began_however_often_the_connect
         await channel.attach()
         for data in "abc":
             await channel.publish(note(data))
-            await soon(lambda data=data: data in heard)
+            await soon(partial(heard.__contains__, data))
             await comes_back(provider, server.faults.cut)
         assert [message.data for message in (await channel.history(until_attach=True)).items] == ["before"]
         assert heard == ["a", "b", "c"]
@@ -418,7 +418,8 @@ async def test_p16_a_message_of_any_name_arrives_and_one_that_cannot_be_read_cos
         items[3:3] = [
             "no object", None, 7, {"serial": "e", "data": "%%%", "encoding": "base64"},
             {"serial": "f", "data": "{", "encoding": "json"}, {"serial": "g", "action": 99},
-            {"serial": "h", "data": "x", "encoding": "cipher+aes-256-cbc/base64"}, {"serial": "i", "data": 1, "encoding": "json"},
+            {"serial": "h", "data": "x", "encoding": "cipher+aes-256-cbc/base64"},
+            {"serial": "i", "data": 1, "encoding": "json"},
         ]  # fmt: skip
         # ably-python reads every message of a frame before it tells of one: its own listeners get a frame of their own.
         await rogue.send({"action": 15, "channel": "c", "channelSerial": "s1", "messages": items})
