@@ -7,7 +7,7 @@ nor name goes on with the call before it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from ai_transport_codecs.codecs.openai.plain import plain_value
 from ai_transport_codecs.wire.json_text import dump_json
@@ -18,6 +18,10 @@ _GROWN: Final[Mapping[str, str]] = {"function": "arguments", "custom": "input"}
 """The objects in a tool call, by its type, and the text in each that comes in pieces."""
 
 
+_Place: TypeAlias = str | tuple[str, str]
+"""A field of a call, or an object in it and a field of that."""
+
+
 class CallWriter:
     """One tool call: its streams, and what readers know of it."""
 
@@ -26,8 +30,7 @@ class CallWriter:
     def __init__(self, path: str) -> None:
         self.path = path
         self.id: str | None = None
-        self.known: dict[str | tuple[str, str], Any] = {}
-        """By field, or by object and field in it."""
+        self.known: dict[_Place, Any] = {}
         self.texts: dict[str, TextStream] = {}
 
 
@@ -52,27 +55,37 @@ class CallBook:
 
     def _piece(self, piece: Mapping[str, Any], out: list[Event]) -> None:
         call = self._call(piece)
+        known = call.known
         news: dict[str, Any] = {}
         grown: list[tuple[str, str]] = []
         for field, value in piece.items():
             if value is None:
                 continue
-            text_field = _GROWN.get(field)
-            if text_field is None or not (type(value) is dict or isinstance(value, Mapping)):
-                if _is_news(call.known.get(field), value):
-                    news[field] = call.known[field] = plain_value(value)
-                continue
-            for key, item in value.items():
-                if item is None:
-                    continue
-                if key == text_field:
-                    grown.append((field, item if isinstance(item, str) else dump_json(plain_value(item))))
-                elif _is_news(call.known.get((field, key)), item):
-                    news.setdefault(field, {})[key] = call.known[field, key] = plain_value(item)
+            if field in _GROWN and (type(value) is dict or isinstance(value, Mapping)):
+                self._object(known, field, value, news, grown)
+            elif _is_news(known.get(field), value):
+                news[field] = known[field] = plain_value(value)
         if news:
             out.append({"type": "tool-call", "key": self._key, "path": call.path, "data": news})
         for field, text in grown:
             self._grow(call, field, text, out)
+
+    @staticmethod
+    def _object(
+        known: dict[_Place, Any],
+        field: str,
+        value: Mapping[str, Any],
+        news: dict[str, Any],
+        grown: list[tuple[str, str]],
+    ) -> None:
+        text_field = _GROWN[field]
+        for key, item in value.items():
+            if item is None:
+                continue
+            if key == text_field:
+                grown.append((field, item if isinstance(item, str) else dump_json(plain_value(item))))
+            elif _is_news(known.get((field, key)), item):
+                news.setdefault(field, {})[key] = known[field, key] = plain_value(item)
 
     def _grow(self, call: CallWriter, field: str, text: str, out: list[Event]) -> None:
         stream = call.texts.get(field)
