@@ -8,8 +8,18 @@ from typing import Any, Final, TypeAlias
 
 from ai_transport_codecs.bridges.spoken import NOT_JSON
 from ai_transport_codecs.codecs.vercel import UIMessage
-from ai_transport_codecs.convert import Message, to_neutral
-from ai_transport_codecs.convert.blocks import Data, Media, Reasoning, Refusal, Source, Text, ToolCall, ToolResult
+from ai_transport_codecs.convert import to_neutral
+from ai_transport_codecs.convert.blocks import (
+    Block,
+    Data,
+    Media,
+    Reasoning,
+    Refusal,
+    Source,
+    Text,
+    ToolCall,
+    ToolResult,
+)
 from ai_transport_codecs.convert.media import data_url, media_type_of
 from tests.codecs.vercel.wire import live, piped
 
@@ -35,7 +45,8 @@ def told(messages: Iterable[Any], source: str) -> Told:
     found: Told = {"text": [], "reasoning": [], "calls": [], "results": [], "media": [], "sources": [], "data": []}
     for message in neutral:
         if message.role in {"assistant", "tool"}:
-            _tell(message, found)
+            for block in message.blocks:
+                _tell(block, found)
     found["text"] = ["".join(found["text"])]
     found["reasoning"] = ["".join(found["reasoning"])]
     for kind in ("calls", "results", "sources", "data", "media"):
@@ -43,32 +54,35 @@ def told(messages: Iterable[Any], source: str) -> Told:
     return found
 
 
-def _tell(message: Message, found: Told) -> None:
-    for block in message.blocks:
-        match block:
-            case Text():
-                found["text"].append(block.text)
-                for citation in block.citations:
-                    _tell(Message("assistant", (citation.source,)), found)
-            case Refusal():
-                found["text"].append(block.text)
-            case Reasoning():
-                found["reasoning"].append(block.text)
-            case ToolCall() if block.name != "unknown":  # what a result gets whose call nobody heard of
-                id_ = "" if _MADE_UP.fullmatch(block.id) else block.id
-                found["calls"].append((id_, block.name, block.input, block.by_provider, block.approval))
-            case ToolResult() if block.output != NOT_JSON:
-                found["results"].append((block.call_id, block.output, block.is_error))
-            case Media() if (url := data_url(block)) is not None:
-                found["media"].append((media_type_of(block), url))
-            case Source():
-                source = (block.url, block.title) if block.url else (_title(block),)
-                if source not in found["sources"]:
-                    found["sources"].append(source)
-            case Data():
-                found["data"].append((block.name, block.value))
-            case _:
-                pass
+def _tell(block: Block, found: Told) -> None:
+    match block:
+        case Text() | Refusal():
+            found["text"].append(block.text)
+            for citation in block.citations if isinstance(block, Text) else ():
+                _tell(citation.source, found)
+        case Reasoning():
+            found["reasoning"].append(block.text)
+        case ToolCall() if block.name != "unknown":  # what a result gets whose call nobody heard of
+            id_ = "" if _MADE_UP.fullmatch(block.id) else block.id
+            found["calls"].append((id_, block.name, block.input, block.by_provider, block.approval))
+        case ToolResult() if block.output != NOT_JSON:
+            found["results"].append((block.call_id, block.output, block.is_error))
+        case _:
+            _tell_more(block, found)
+
+
+def _tell_more(block: Block, found: Told) -> None:
+    match block:
+        case Media() if (url := data_url(block)) is not None:
+            found["media"].append((media_type_of(block), url))
+        case Source():
+            source = (block.url, block.title) if block.url else (_title(block),)
+            if source not in found["sources"]:
+                found["sources"].append(source)
+        case Data():
+            found["data"].append((block.name, block.value))
+        case _:
+            pass
 
 
 def _title(source: Source) -> str | None:

@@ -39,10 +39,14 @@ async def test_a_source_that_raises_ends_the_message_and_the_run_with_its_error(
         (message,) = turn.messages
         assert message["parts"] == [{"type": "step-start"}, {"type": "text", "text": "so far"}]
 
-    chunks = []
-    with pytest.raises(ValueError, match="hung up"):
+    chunks: list[dict[str, Any]] = []
+
+    async def read() -> None:
         async for chunk in ui_chunks(source(), "langchain"):
             chunks.append(chunk)  # noqa: PERF401  # what came before it raises counts
+
+    with pytest.raises(ValueError, match="hung up"):
+        await read()
     check(chunks)
     assert chunks[-1] == {"type": "error", "errorText": "the provider hung up"}
 

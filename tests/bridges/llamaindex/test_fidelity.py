@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import pytest
 from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent
 from llama_index.core.schema import NodeWithScore, TextNode
 from llama_index.core.tools import FunctionTool
@@ -65,7 +66,7 @@ async def events() -> list[Any]:
 
 
 def agent(llm: ScriptedLLM) -> AgentWorkflow:
-    tools = [FunctionTool.from_defaults(fn=function) for function in (weather, clock)]
+    tools: list[Any] = [FunctionTool.from_defaults(fn=function) for function in (weather, clock)]
     return AgentWorkflow(agents=[FunctionAgent(name="a", tools=tools, llm=llm)])
 
 
@@ -92,14 +93,13 @@ async def test_an_llm_alone_says_its_answer() -> None:
 
 
 def test_sources_are_shown_by_title_and_address() -> None:
-    from llama_index.core.chat_ui.events import SourceNodesEvent
-
+    chat_ui = pytest.importorskip("llama_index.core.chat_ui.events")  # not in the oldest version
     nodes = [
         NodeWithScore(node=TextNode(text="t", id_="n1", metadata={"url": "https://a.example/", "title": "A"})),
         NodeWithScore(node=TextNode(text="t", id_="n2", metadata={"file_name": "b.pdf"})),
     ]
     translator = UiTranslator("llamaindex")
-    items = [*responses(ANSWERING), SourceNodesEvent(nodes=nodes)]
+    items = [*responses(ANSWERING), chat_ui.SourceNodesEvent(nodes=nodes)]
     chunks = [chunk for item in items for chunk in translator.translate(item)] + translator.finish()
     check(chunks)
     assert [part for part in folded(chunks)["parts"] if part["type"].startswith("source")] == [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -73,8 +74,6 @@ def body(chunks: list[dict[str, Any]]) -> bytes:
 
 
 def lines(chunks: list[dict[str, Any]]) -> Iterator[bytes]:
-    import json
-
     for each in chunks:
         yield f"data: {json.dumps(each)}\n\n".encode()
     yield b"data: [DONE]\n\n"
