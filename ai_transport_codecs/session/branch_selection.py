@@ -122,7 +122,8 @@ class Choices(Generic[MessageT]):
         open_groups = [group for group in self._tree.contested_inputs() if not self._has_choice(group)]
         visible = set(shown) if open_groups else ()
         for group in open_groups:
-            pinned = next((member for member in group.members if member in visible), None)
+            # Several were, if older history tells only now that they are edits of one message: the newest stays.
+            pinned = next((member for member in reversed(group.members) if member in visible), None)
             if pinned is not None:
                 self._chosen[group.root] = pinned.key
 

@@ -6,7 +6,7 @@ import pytest
 
 from ai_transport_codecs.errors import InvalidArgumentError, SessionClosedError
 from tests.session.stage import say, settle, staged
-from tests.session.view_stage import ids, opened, updates_of
+from tests.session.view_stage import Desk, ids, opened, updates_of
 
 
 async def test_an_edit_shows_in_the_view_that_made_it_and_moves_no_other() -> None:
@@ -257,3 +257,16 @@ async def test_parentless_runs_are_versions_of_one_another() -> None:
         await settle()
         assert alice.view.messages == ["z"]
         assert ids(alice.view.branch_selection("z").siblings) == ["x", "y", "z"]
+
+
+async def test_edits_that_older_history_joins_show_the_newest_of_them() -> None:
+    async with staged() as stage:
+        desk = Desk(stage)
+        await desk.ask("M1", "one")
+        await desk.ask("M2", "two", fork_of="M1")
+        await desk.ask("M3", "three", fork_of="M1")
+        await desk.ask("M4", "four", fork_of="M2")
+        async with stage.device(history=False, history_page_size=1) as alice:
+            while alice.view.has_older():
+                await alice.view.load_older(1)
+            assert alice.view.messages == ["four"]
