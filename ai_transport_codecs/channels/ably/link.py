@@ -41,6 +41,12 @@ class Link:
         self._was_connected = self._state == "connected"
         self.max_message_size = _DEFAULT_MAX_MESSAGE_SIZE
         """What Ably says that the account may publish at once; ably-python never looks (Ably protocol 3)."""
+        self._repairs: Final[Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]]] = {
+            Action.CONNECTED: self._connected,
+            Action.DISCONNECTED: self._disconnected,
+            Action.ERROR: self._failed,
+            Action.NACK: self._failed,
+        }
         self._pending = PendingWrites()
         # Whatever waits already was sent by somebody else, and is taken over.
         for message in self._manager.pending_message_queue.messages:
@@ -163,8 +169,8 @@ class Link:
             except Exception:
                 _log.exception("a frame about channel %r could not be taken in", frame.get("channel"))
                 return frame
-        repair = self._REPAIRS.get(action) if type(action) is int else None
-        return frame if repair is None else repair(self, frame)
+        repair = self._repairs.get(action) if type(action) is int else None
+        return frame if repair is None else repair(frame)
 
     def _connected(self, frame: dict[str, Any]) -> dict[str, Any]:
         details = frame.get("connectionDetails")
@@ -186,13 +192,6 @@ class Link:
     def _failed(self, frame: dict[str, Any]) -> dict[str, Any]:
         error = frame.get("error")
         return {**frame, "error": refusals.whole_error(error if isinstance(error, dict) else {})}
-
-    _REPAIRS: Final[Mapping[int, Callable[[Link, dict[str, Any]], dict[str, Any]]]] = {
-        Action.CONNECTED: _connected,
-        Action.DISCONNECTED: _disconnected,
-        Action.ERROR: _failed,
-        Action.NACK: _failed,
-    }
 
     # -- what becomes of the connection --------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from ai_transport_codecs.server import LocalServer, Settings
 from ai_transport_codecs.session.retry import is_passing
 from ai_transport_codecs.wire.messages import OutboundMessage, OutboundMutation
 from tests.channels.ably.engine import KEY
+from tests.channels.ably.rogue import against, rogue_server
 
 
 async def refusal(work: Any) -> ChannelError:
@@ -56,11 +57,13 @@ async def test_a_key_that_may_not() -> None:
 
 
 async def test_a_message_that_is_too_large_for_ably_alone() -> None:
-    settings = Settings(max_message_size=1_000)
-    async with LocalServer(keys=[KEY], settings=settings) as server, connect_ably(KEY, url=server.url) as ably:
-        ably._link.max_message_size = 65_536  # noqa: SLF001  # as if Ably had not said so
+    async with rogue_server() as rogue, against(rogue) as ably:
+        too_large = {"code": 40009, "statusCode": 413, "message": "maximum message length exceeded"}
+        rogue.answers[15] = lambda frame: [
+            {"action": 2, "msgSerial": frame["msgSerial"], "count": 1, "error": too_large}
+        ]
         error = await refusal(ably.channel("c").publish(note("x" * 2_000)))
-        assert error.code == 40009
+        assert (error.code, error.status_code) == (40009, 413)
         assert "send it in smaller pieces" in error.message.lower()
 
 

@@ -15,6 +15,7 @@ from ai_transport_codecs import AgentSession, ClientSession
 from ai_transport_codecs.channels.ably import AblyProvider, connect_ably, provider_of
 from ai_transport_codecs.errors import InvalidArgumentError
 from ai_transport_codecs.server import LocalServer, Settings
+from ai_transport_codecs.session.connection import channel_modes
 from ai_transport_codecs.session.run import Run
 from tests.channels.ably.engine import KEY, QUICK
 from tests.channels.ably.proxy import proxied
@@ -94,15 +95,15 @@ async def test_what_is_no_client_is_refused_with_what_would_be_one() -> None:
 
 
 async def test_extra_modes_come_on_top_of_the_usual_ones(server: LocalServer) -> None:
-    async with ably(server, "alice") as provider:
-        async with device_on(provider, channel_modes=["object_subscribe", "OBJECT_PUBLISH", "publish"]):
-            usual = {"PUBLISH", "SUBSCRIBE", "PRESENCE", "PRESENCE_SUBSCRIBE", "ANNOTATION_PUBLISH"}
-            assert usual <= provider.channel(CHANNEL).modes
-        asked = provider.channel(CHANNEL)._attachment.asked_modes  # noqa: SLF001
-        assert asked == (
-            "PUBLISH", "SUBSCRIBE", "PRESENCE", "PRESENCE_SUBSCRIBE",
-            "OBJECT_PUBLISH", "OBJECT_SUBSCRIBE", "ANNOTATION_PUBLISH",
-        )  # fmt: skip
+    asked = ["object_subscribe", "OBJECT_PUBLISH", "publish"]
+    async with ably(server, "alice") as provider, device_on(provider, channel_modes=asked):
+        usual = {"PUBLISH", "SUBSCRIBE", "PRESENCE", "PRESENCE_SUBSCRIBE", "ANNOTATION_PUBLISH"}
+        assert usual <= provider.channel(CHANNEL).modes
+    assert channel_modes(["object_subscribe", "ZEBRA", "OBJECT_PUBLISH", "publish", "another"]) == [
+        "PUBLISH", "SUBSCRIBE", "PRESENCE", "PRESENCE_SUBSCRIBE",
+        "OBJECT_PUBLISH", "OBJECT_SUBSCRIBE", "ANNOTATION_PUBLISH", "ANOTHER", "ZEBRA",
+    ]  # fmt: skip
+    assert channel_modes([]) is channel_modes(None) is None
 
 
 @pytest.mark.parametrize("joins_after", [0, 0.05, 0.15])
