@@ -57,15 +57,19 @@ class EncoderCore:
         # The hook's header edits on a start become persistent, because these are the very same objects (b.3.8).
         stream = OutboundStream(stream_id, transport, codec, payload.data, self._hook)
         stream.replaces = self._stream(stream_id)
+        if stream.replaces is None:
+            self._streams.pop(stream_id, None)  # a start that failed has no place in the order of streams
         self._streams[stream_id] = stream
         return (Start(stream, message),)
 
     def append_stream(self, stream_id: str, data: str) -> Sequence[Operation]:
         """One fragment; an empty one too. Raises InvalidArgumentError for a stream that was never opened."""
-        stream = self._stream(stream_id)
-        if stream is None or self._closed:
+        stream = self._streams.get(stream_id)
+        if stream is None or stream.failed or self._closed:  # seldom: this is the hot path
             self._check_open()
-            raise self._no_stream("append to", stream_id)
+            stream = self._stream(stream_id)
+            if stream is None:
+                raise self._no_stream("append to", stream_id)
         return (Append(stream, data),)
 
     def close_stream(self, stream_id: str, payload: Discrete) -> Sequence[Operation]:

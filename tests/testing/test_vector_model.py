@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ai_transport_codecs.testing.vectors.runner import run_vector
@@ -77,7 +77,21 @@ EVENTS = st.builds(lambda first, rest: [first, *rest], OPENING, st.lists(OPERATI
 CALLS = st.lists(st.integers(1, 4), max_size=2, unique=True)
 
 
+def _core(op: str, **fields: Any) -> dict[str, Any]:
+    return {"op": op, **fields}
+
+
+_STARTED = {"name": "ai-output", "data": ""}
+REOPENED = [
+    _core("encoderCore", options={"extras": {"headers": {}}}),
+    *(_core("startStream", streamId=id, payload=dict(_STARTED)) for id in "aaba"),
+    _core("cancelAllStreams"),
+]
+"""Starts that fail leave no place in the order in which streams are cancelled."""
+
+
 @given(EVENTS, st.fixed_dictionaries({}, optional={"fail_publish": CALLS, "no_serial_on_publish": CALLS}))
+@example(REOPENED, {"fail_publish": [1, 2]})
 @settings(deadline=None, max_examples=100)
 def test_what_is_written_is_what_the_rules_say(events: list[Any], writer: dict[str, Any]) -> None:
     verdict = run_vector(recorded(events, writer), Path())
