@@ -38,7 +38,7 @@ class TextLane:
 
     def __init__(self, spoken: Spoken, kind: Kind) -> None:
         self._spoken = spoken
-        self._kind = kind
+        self._kind: Kind = kind
         self._part: Part | None = None
 
     def grow(self, text: str) -> None:

@@ -24,24 +24,19 @@ _UNNAMED: Final = "unknown"
 class Part:
     """A text or reasoning part that the UI has, or is getting."""
 
-    __slots__ = ("_delta_type", "id", "is_open", "kind", "pieces")
+    __slots__ = ("delta_type", "id", "is_open", "kind", "pieces")
 
     def __init__(self, kind: Kind, id_: str) -> None:
         self.kind = kind
         self.id = id_
         self.is_open = True
         self.pieces: list[str] = []
-        self._delta_type = f"{kind}-delta"
+        self.delta_type = f"{kind}-delta"
 
     @property
     def text(self) -> str:
         """All of it so far."""
         return "".join(self.pieces)
-
-    def delta(self, text: str) -> Chunk:
-        """The chunk that adds ``text``."""
-        self.pieces.append(text)
-        return {"type": self._delta_type, "id": self.id, "delta": text}
 
 
 class Call:
@@ -159,7 +154,9 @@ class UiWriter:
 
     def grow(self, part: Part, text: str) -> None:
         """More of a part that is open."""
-        self._say(part.delta(text))
+        if not self.is_over:
+            part.pieces.append(text)
+            self._out.append({"type": part.delta_type, "id": part.id, "delta": text})
 
     def end_parts(self) -> None:
         """All parts that are open end."""

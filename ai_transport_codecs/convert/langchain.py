@@ -40,7 +40,7 @@ _RESPONSE_KNOWN: Final = (
 
 def read(message: BaseMessage, losses: Losses) -> list[Message]:
     """One message in neutral form."""
-    role = _ROLES.get(message.type.removesuffix("MessageChunk").lower(), "user")
+    role: Role = _ROLES.get(message.type.removesuffix("MessageChunk").lower(), "user")
     if isinstance(message, ToolMessage):
         return [_read_result(message, losses)]
     blocks = tuple(_read_blocks(message, losses))

@@ -56,7 +56,7 @@ _KWARGS: Final = ("tool_call_id", "name", "tool_calls", "is_error")
 
 def read(message: ChatMessage, losses: Losses) -> list[Message]:
     """One message in neutral form."""
-    role = _ROLES.get(str(message.role.value), "user")
+    role: Role = _ROLES.get(str(message.role.value), "user")
     kwargs = message.additional_kwargs
     losses.note_unread("additional_kwargs", kwargs, _KWARGS)
     blocks = [found for block in message.blocks if (found := _read_block(block, losses)) is not None]
@@ -81,8 +81,9 @@ def _kwargs_calls(calls: Any, known: set[str]) -> Iterator[ToolCall]:
     """Calls as older integrations keep them: OpenAI's objects, or the same as dictionaries."""
     for call in calls if isinstance(calls, list | tuple) else ():
         dump = getattr(call, "model_dump", None)
-        plain = dump() if callable(dump) else call
-        function = plain.get("function") if isinstance(plain, Mapping) else None
+        plain: Any = dump() if callable(dump) else call
+        plain = plain if isinstance(plain, Mapping) else {}
+        function = plain.get("function")
         if isinstance(function, Mapping) and str(plain.get("id")) not in known:
             yield call_of(str(plain.get("id") or ""), str(function.get("name")), function.get("arguments"))
 

@@ -21,6 +21,7 @@ from ai_transport_codecs.convert.blocks import (
     ToolResult,
 )
 from ai_transport_codecs.convert.media import data_url, media_type_of
+from ai_transport_codecs.wire.json_text import dump_json
 from tests.codecs.vercel.wire import live, piped
 
 _MADE_UP: Final = re.compile(r"call-\d+")
@@ -39,7 +40,8 @@ def told(messages: Iterable[Any], source: str) -> Told:
     """What messages say, by kind of content.
 
     Left out is what :mod:`ai_transport_codecs.convert` lists as lost on the way to a UI message: which passage cites a
-    source, a reasoning's proof, a file's name, that a text refuses, and that an input never became JSON.
+    source, a reasoning's proof, a file's name, that a text refuses, that an input never became JSON, and
+    the structure of an error.
     """
     neutral, _ = to_neutral(messages, source=source)
     found: Told = {"text": [], "reasoning": [], "calls": [], "results": [], "media": [], "sources": [], "data": []}
@@ -66,7 +68,10 @@ def _tell(block: Block, found: Told) -> None:
             id_ = "" if _MADE_UP.fullmatch(block.id) else block.id
             found["calls"].append((id_, block.name, block.input, block.by_provider, block.approval))
         case ToolResult() if block.output != NOT_JSON:
-            found["results"].append((block.call_id, block.output, block.is_error))
+            is_text = block.is_error and not isinstance(block.output, str)
+            found["results"].append(
+                (block.call_id, dump_json(block.output) if is_text else block.output, block.is_error)
+            )
         case _:
             _tell_more(block, found)
 
