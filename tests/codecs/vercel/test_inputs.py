@@ -199,3 +199,21 @@ def test_a_users_part_joins_whichever_message_has_the_id() -> None:
 def test_a_malformed_user_message_does_no_harm(message: Any) -> None:
     found = answered(folded([]), {"kind": "user-message", "message": message}).messages
     assert all(each["parts"] == [] for each in found)
+
+
+def test_of_equal_ids_the_first_message_goes_on() -> None:
+    said: Any = {"kind": "user-message", "message": {"id": "m", "role": "user", "parts": [TEXT]}}
+    projection = CODEC.init()
+    for _ in range(2):
+        projection = CODEC.fold_input(projection, said, FoldMeta("s", None))
+    projection = CODEC.fold_output(projection, {"type": "text-start", "id": "0"}, FoldMeta("s", "m"))
+    assert [[*message["parts"]] for message in projection.messages] == [[TEXT, {"type": "text", "text": ""}], [TEXT]]
+
+
+def test_of_equal_data_parts_the_first_is_replaced() -> None:
+    data: Any = {"type": "data-x", "id": "p", "data": 1}
+    said: Any = {"kind": "user-message", "message": {"id": "m", "role": "user", "parts": [data, data]}}
+    projection = CODEC.fold_input(CODEC.init(), said, FoldMeta("s", "m"))
+    newer: Any = {**data, "data": [2]}
+    projection = CODEC.fold_output(projection, newer, FoldMeta("s", "m"))
+    assert [*projection.messages[0]["parts"]] == [newer, data]

@@ -356,3 +356,36 @@ def test_a_static_tool_is_named_by_its_type_alone() -> None:
     seed = {"messages": [{"codecMessageId": "m", "message": {"id": "m", "role": "assistant", "parts": [seeded]}}]}
     (message,) = answered(folded([]), answer("tool-result", output=1, forkSeed=seed)).messages
     assert [*message["parts"]] == [{**CALLED, "title": "T", "state": "output-available", "output": 1}]
+
+
+def seed_of(**parts_by_id: list[Chunk]) -> Chunk:
+    messages = [
+        {"codecMessageId": id_, "message": {"id": id_, "role": "assistant", "parts": given}}
+        for id_, given in parts_by_id.items()
+    ]
+    return {"messages": messages}
+
+
+def test_a_seed_says_nothing_of_messages_that_are_known() -> None:
+    seed = seed_of(m=[{**CALLED, "title": "other"}], n=[CALLED])
+    found = answered(folded([START, AVAILABLE]), answer("tool-result", "n", output=1, forkSeed=seed)).messages
+    assert [(message["id"], [*message["parts"]]) for message in found] == [
+        ("m", [CALLED]),
+        ("n", [{**CALLED, "state": "output-available", "output": 1}]),
+    ]
+
+
+def test_an_answer_that_came_before_the_seed_is_applied_to_it() -> None:
+    other: Chunk = {**CALLED, "toolCallId": "d"}
+    early = answer("tool-result", "n", toolCallId="d", output=2)
+    seeding = answer("tool-result", "n", output=1, forkSeed=seed_of(n=[CALLED, other]))
+    (message,) = answered(folded([]), early, seeding).messages
+    assert [part["output"] for part in [*message["parts"]]] == [1, 2]  # type: ignore[typeddict-item]  # tool parts
+
+
+def test_of_equal_call_ids_in_two_messages_the_first_has_the_output() -> None:
+    projection = folded([OUTPUT], "n", onto=folded([START, AVAILABLE], "n", onto=folded([START, AVAILABLE])))
+    assert [[part["state"] for part in [*message["parts"]]] for message in projection.messages] == [  # type: ignore[typeddict-item]  # tool parts
+        ["output-available"],
+        ["input-available"],
+    ]

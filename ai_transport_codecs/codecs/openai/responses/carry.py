@@ -15,7 +15,7 @@ from . import kinds
 from .audio import AlignedBase64
 from .draft import Draft, Events
 from .json_values import copy_json, slot_index
-from .lanes import AUDIO, DELTAS, ENDS, PART_LANES, SHELL_OUTPUT, TRANSCRIPT
+from .lanes import AUDIO, DELTAS, ENDS, PART_LANES, SHELL_OUTPUT, TRANSCRIPT, lane_of
 from .response import response_info
 
 _log = logging.getLogger("ai_transport_codecs.codecs.openai.responses")
@@ -86,7 +86,7 @@ class Carriage:
 
     def part_added(self, event: Mapping[str, Any]) -> Events:
         part, index = _object(event.get("part")), slot_index(event.get("content_index")) or 0
-        name, lane = self.draft.name_of(event), PART_LANES.get(part.get("type", ""))
+        name, lane = self.draft.name_of(event), lane_of(part)
         if lane is not None:
             yield from self.draft.begin(lane, name, index, part)
         elif self.draft.message.find(name) is not None:

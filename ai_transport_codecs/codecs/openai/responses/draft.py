@@ -16,7 +16,7 @@ from . import kinds
 from .chunks import fitting, size_of
 from .items import reduced
 from .json_values import changes, copy_json, pointer_to
-from .lanes import ARGUMENTS, PART_LANES, Lane, LaneKey, PartLane, PathLane
+from .lanes import ARGUMENTS, Lane, LaneKey, PartLane, PathLane, lane_of
 from .messages import Item
 from .projection import ResponsesProjection
 from .reducer import ALL_FOLDS
@@ -243,7 +243,7 @@ class Draft:
         for field in ("content", "summary") if item.get("type") in kinds.REFERENCE_ITEMS else ():
             parts = item.get(field)
             for index, part in enumerate(parts if isinstance(parts, list) else ()):
-                lane = PART_LANES.get(part.get("type", "")) if isinstance(part, dict) else None
+                lane = lane_of(part)
                 if lane is not None and lane.owner == held.type and held.part(field, index) is None:
                     yield from self.begin(lane, name, index, part)
                     yield from self.end((name, lane.name, index))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ai_transport_codecs.codec.contract import Event
@@ -58,7 +58,7 @@ def _done(event: Event) -> dict[str, Any]:
     return {"item": reduced(event["item"])}
 
 
-def _check(event: Event, allowed: frozenset[str]) -> None:
+def _check(event: Event, allowed: Collection[str]) -> None:
     found = item_type(event)
     if found not in allowed:
         raise UnsupportedEventError(

@@ -43,7 +43,8 @@ APPROVAL_REQUEST: Final = "tool-approval-request"
 MESSAGE: Final = "message"
 REASONING: Final = "reasoning"
 FUNCTION_CALL: Final = "function_call"
-REFERENCE_ITEMS: Final = frozenset({MESSAGE, REASONING, FUNCTION_CALL})
+REFERENCE_ITEMS: Final = (MESSAGE, REASONING, FUNCTION_CALL)
+"""No set: what is looked for in it is foreign, and may have no hash."""
 
 MAX_WHOLE: Final = 24_576
 """Bytes of JSON that travel as one message; the smallest limit that Ably has for one is 65,536, headers included."""

@@ -209,3 +209,9 @@ ENDS: Final[Mapping[str, Lane]] = {f"{stem}.done": lane for stem, lane in _STEMS
 SHELL_OUTPUT: Final[Mapping[str, PathLane]] = {
     key: PathLane(f"/output/{{}}/{key}", key, "command_index", "shell_call_output") for key in ("stdout", "stderr")
 }
+
+
+def lane_of(part: Any) -> PartLane | None:
+    """The lane of a part's text; None for what is no part, or has no text."""
+    type_ = part.get("type") if isinstance(part, Mapping) else None
+    return PART_LANES.get(type_) if isinstance(type_, str) else None

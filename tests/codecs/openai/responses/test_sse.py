@@ -107,6 +107,23 @@ def test_a_body_that_stops_within_an_event_is_an_error_and_what_came_before_stay
     assert only(log.deliveries)["items"][0]["content"][0]["text"] == "one twö"
 
 
+def test_what_stands_before_a_broken_event_in_one_piece_is_written() -> None:
+    log = Log()
+    with pytest.raises(InvalidArgumentError, match="is not JSON"):
+        log.write(from_sse([BODY + b"data: broken\n\n"]))
+    assert only(log.deliveries)["items"][0]["content"][0]["text"] == "one twö"
+
+
+@pytest.mark.parametrize("type_", [None, 7, ["message"], {}])
+def test_a_type_that_is_none_harms_nothing_else(type_: Any) -> None:
+    odd_part = {"type": "response.content_part.added", "item_id": "m1", "content_index": 1, "part": {"type": type_}}
+    odd_message = message("m2", {"type": type_, "text": "x"})
+    held = only(
+        write_all([created(), *answer("m1", "one ", "twö"), odd_part, completed(FINAL, odd_message, {"type": type_})])
+    )
+    assert held["items"][0]["content"][0]["text"] == "one twö"
+
+
 def test_a_response_that_breaks_off_is_marked_as_the_api_marks_it() -> None:
     held = only(write_all(EVENTS[:4]))
     assert held.get("response", {}).get("status") == "incomplete"
