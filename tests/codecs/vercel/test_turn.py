@@ -216,10 +216,14 @@ class SuspendableRun:
 
     run_id = "r"
     view = Messages()
+    cancel_token: Any = None  # nothing here waits for it
 
     def __init__(self, reason: str = "complete") -> None:
         self.reason = reason
         self.done: list[str] = []
+
+    def has_input(self) -> bool:
+        return True
 
     async def pipe(self, source: Any) -> Result:
         async for _ in source:
