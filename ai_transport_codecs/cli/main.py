@@ -10,7 +10,10 @@ from typing import Final
 
 import ai_transport_codecs
 
+from .chat import add_chat
+from .replay import add_replay
 from .serve import add_serve
+from .tail import add_tail
 
 _DEMO_NEEDS: Final = frozenset({"langchain_core", "langchain_openai", "pydantic"})
 _MISSING: Final = 2
@@ -67,7 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--json", action="store_true", help="print one JSON object, and nothing else")
     check.set_defaults(run=_check)
 
-    add_serve(commands)
+    for add in (add_serve, add_replay, add_tail, add_chat):
+        add(commands)
     return parser
 
 
