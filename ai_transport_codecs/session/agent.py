@@ -56,7 +56,7 @@ class AgentSession(Generic[MessageT]):
 
     def __init__(
         self,
-        client: ChannelProvider,
+        client: ChannelProvider | Any,
         channel_name: str,
         *,
         codec: str | Codec[Any, Any, Any, MessageT],

@@ -59,7 +59,7 @@ class ClientSession(Generic[MessageT]):
 
     def __init__(
         self,
-        client: ChannelProvider,
+        client: ChannelProvider | Any,
         channel_name: str,
         *,
         codec: str | Codec[Any, Any, Any, MessageT],
