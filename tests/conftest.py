@@ -16,6 +16,7 @@ settings.load_profile("no-clock")
 
 # The folders of tests that need a framework, with the module that tells whether it is there.
 FRAMEWORKS: Final = {
+    "adapters/asgi": "starlette",
     "codecs/langchain": "langchain_core",
     "codecs/llamaindex": "llama_index",
     "codecs/openai": "openai",
@@ -29,7 +30,11 @@ FRAMEWORKS: Final = {
 FOLDERS: Final = [folder for folder in FRAMEWORKS if (Path(__file__).parent / folder).is_dir()]
 ABSENT: Final = [folder for folder in FOLDERS if find_spec(FRAMEWORKS[folder]) is None]
 
-collect_ignore = ABSENT
+# What takes minutes and does not depend on the Python: a brief run leaves it out (tox.ini says when).
+LONG: Final = ("interop", "plugin", "session/test_model.py", "channels/ably", "bridges")
+IS_BRIEF: Final = bool(os.environ.get("AI_TRANSPORT_CODECS_BRIEF"))
+
+collect_ignore = [*ABSENT, *(LONG if IS_BRIEF else ())]
 
 
 def pytest_configure() -> None:
@@ -43,4 +48,6 @@ def pytest_configure() -> None:
 
 
 def pytest_report_header() -> str:
-    return f"left out, their framework is not installed: {', '.join(ABSENT)}" if ABSENT else "every framework is there"
+    brief = f"left out of a brief run: {', '.join(LONG)}; " if IS_BRIEF else ""
+    left_out = f"left out, their framework is not installed: {', '.join(ABSENT)}"
+    return brief + (left_out if ABSENT else "every framework is there")
