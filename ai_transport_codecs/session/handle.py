@@ -61,6 +61,12 @@ class ClientRun(Generic[MessageT]):
         node = self._node()
         return None if node is None else node.error
 
+    @property
+    def answered_by(self) -> str | None:
+        """The client whose answer resumed the run last: of several that answered, the first one."""
+        node = self._node()
+        return None if node is None else node.answered_by
+
     def get_messages(self) -> list[CodecMessage[MessageT]]:
         """The answer's messages so far, oldest first, each with its ``codec-message-id``."""
         node = self._node()

@@ -106,6 +106,7 @@ class RunState(NamedTuple):
     error: AgentError | None = None
     end_serial: str | None = None
     last_resume_invocation_id: str | None = None
+    answered_by: str | None = None
 
 
 def _started(state: RunState, event: RunEvent) -> RunState:
@@ -122,6 +123,7 @@ def _suspended(state: RunState, event: RunEvent) -> RunState:
 def _resumed(state: RunState, event: RunEvent) -> RunState:
     if event.invocation_id:
         state = state._replace(last_resume_invocation_id=event.invocation_id)
+    state = state._replace(answered_by=event.input_client_id)
     return _started(state, event)
 
 

@@ -149,6 +149,11 @@ class RunNode(_BaseNode):
         return self.progress.state.last_resume_invocation_id
 
     @property
+    def answered_by(self) -> str | None:
+        """The client whose answer resumed the run last; None before, and for an anonymous one."""
+        return self.progress.state.answered_by
+
+    @property
     def steps(self) -> list[StepInfo]:
         """The steps, in the order of their first attempts."""
         return self.steps_seen.infos()

@@ -67,6 +67,8 @@ def _approval(projection: ResponsesProjection, message_id: str, event: Mapping[s
     call_id, reason = _call_id(payload), payload.get("reason")
     said = {"reason": reason} if isinstance(reason, str) else {}
     state = projection.ensure(message_id)
+    if state.tool_states.get(call_id, {}).get("approval") in ("approved", "denied"):
+        return  # the first answer counts
     if payload.get("approved") is True:
         state.merge_tool_state(call_id, {"approval": "approved", **said})
         return

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol, TypeAlias
 
 from ai_transport_codecs.codec.contract import FoldMeta
@@ -14,7 +14,7 @@ from ai_transport_codecs.codec.handler import TurnHandler, TurnRun
 from ai_transport_codecs.codecs.openai.functions import ToolFunction, tool_param
 from ai_transport_codecs.errors import InvalidArgumentError, StreamError
 
-from .kinds import FUNCTION_CALL, OUTPUT
+from .kinds import APPROVAL_REQUEST, FUNCTION_CALL, OUTPUT
 from .messages import Item, ResponsesMessage
 from .model_input import approved_unexecuted_calls, model_input, resolved_call_ids, unanswered_calls
 from .projection import ResponsesProjection
@@ -25,8 +25,12 @@ _log = logging.getLogger("ai_transport_codecs.codecs.openai.responses")
 
 InputMapping: TypeAlias = Callable[[list[ResponsesMessage]], Any | Awaitable[Any]]
 
+Approval: TypeAlias = Collection[str] | Callable[[Item], bool]
+
 MAX_ROUNDS: Final = 16
 """How often a turn asks the model again with the results of tools."""
+
+_ASKED: Final = ("call_id", "name", "arguments")
 
 _OURS: Final = frozenset({"stream", "background"})
 
@@ -44,6 +48,7 @@ def responses_turn(
     model: str,
     tools: Mapping[str, ToolFunction] | Sequence[Mapping[str, Any]] = (),
     input: InputMapping | None = None,  # noqa: A002  # the word that the API uses for it
+    approve: Approval = (),
     max_rounds: int = MAX_ROUNDS,
     **params: Any,
 ) -> TurnHandler:
@@ -54,6 +59,10 @@ def responses_turn(
     ``max_rounds`` times. Tools as the API's own list of dictionaries are described to the model only: calls of them are
     left to the clients. ``input`` maps the messages, oldest first, to the request's input; it may be asynchronous, and
     is by default :func:`.model_input.model_input`. ``params`` are the request's other parameters.
+
+    Of the calls whose function ``approve`` names, or for which it says so, none runs before a person agreed: readers
+    get a request for approval of each, the run is suspended, and the answers of any device resume it, in whatever
+    process serves then. What was approved is run; the model is told of what was denied. The first answer counts.
 
     When the run is cancelled, the response is closed and the tools that still run are cancelled. A response that failed
     ends the run with its error. Raises InvalidArgumentError for parameters that are the handler's own, and for
@@ -72,13 +81,16 @@ def responses_turn(
     async def answer(run: TurnRun) -> None:
         await run.view.load()
         messages = [entry.message for entry in run.view.get_messages()]
-        turn = _Turn(run, functions)
+        turn = _Turn(run, functions, approve)
         if not await turn.call(approved_unexecuted_calls(messages)):
+            return
+        if _is_waiting(messages):
+            await run.suspend()
             return
         mapped = (input or model_input)(messages)
         asked = list(await mapped if inspect.isawaitable(mapped) else mapped) + turn.outputs
         for _ in range(max_rounds):
-            turn = _Turn(run, functions)
+            turn = _Turn(run, functions, approve)
             again = await turn.ask(client.responses.create(model=model, input=asked, stream=True, **params))
             if not again:
                 return
@@ -95,8 +107,9 @@ def _described(name: str, function: ToolFunction) -> dict[str, Any]:
 class _Turn:
     """One response and the outputs of its calls."""
 
-    def __init__(self, run: TurnRun, functions: Mapping[str, ToolFunction]) -> None:
+    def __init__(self, run: TurnRun, functions: Mapping[str, ToolFunction], approve: Approval) -> None:
         self._run = run
+        self._approve = approve
         self._functions = functions
         self._projection = ResponsesProjection()
         self.outputs: list[Item] = []
@@ -113,10 +126,23 @@ class _Turn:
             return False
         for message in self.messages:
             _raise_if_failed(message)
-        calls = unanswered_calls(self.messages)
+        calls = self._whole_calls()
+        asked = [call for call in calls if self._needs_approval(call)]
+        if not calls or not await self.call([call for call in calls if call not in asked]):
+            return False
+        if asked:
+            await self._run.suspend()
+        return not self._open(calls)
+
+    def _whole_calls(self) -> list[Item]:
+        """The calls to answer; a call whose response broke off may look complete and not be, and is none of them."""
         is_whole = all(message.get("response", {}).get("status") == "completed" for message in self.messages)
-        # A call whose response broke off may look complete and not be (its arguments are cut somewhere).
-        return bool(calls) and is_whole and await self.call(calls) and not self._open(calls)
+        return unanswered_calls(self.messages) if is_whole else []
+
+    def _needs_approval(self, call: Item) -> bool:
+        if call["type"] != FUNCTION_CALL or call.get("name") not in self._functions:
+            return False
+        return bool(self._approve(call)) if callable(self._approve) else call["name"] in self._approve
 
     async def call(self, calls: Sequence[Item]) -> bool:
         """Run the calls of known functions and publish their outputs; whether all that was published is complete."""
@@ -140,6 +166,9 @@ class _Turn:
                 for output in translator.translate(event):
                     reducer.fold_output(self._projection, output, FoldMeta("", translator.message_key(output)))
                 yield event
+            for call in self._whole_calls():
+                if self._needs_approval(call):
+                    yield {"type": APPROVAL_REQUEST} | {key: call.get(key, "") for key in _ASKED}
         finally:
             await stream.close()
 
@@ -155,6 +184,12 @@ class _Turn:
             for task in running:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
+
+
+def _is_waiting(messages: Iterable[ResponsesMessage]) -> bool:
+    """Whether somebody was asked, and has not answered."""
+    states = (state for message in messages for state in message.get("toolCallStates", {}).values())
+    return any(state.get("approval") == "pending" for state in states)
 
 
 async def _called(function: ToolFunction, call: Item) -> Item:
