@@ -35,6 +35,7 @@ MAY_USE: Final[dict[str, frozenset[str]]] = {
 # Where something that is neither ours nor the standard library's may be imported; everywhere else is plain Python.
 FOREIGN: Final[dict[str, frozenset[str]]] = {
     "_json": frozenset({"orjson"}),
+    "adapters.asgi": frozenset({"starlette", "jwt"}),
     "codecs.langchain": frozenset({"langchain_core", "langchain_protocol", "langgraph", "pydantic"}),
     "codecs.llamaindex": frozenset({"llama_index", "workflows"}),
     "codecs.openai": frozenset({"openai"}),

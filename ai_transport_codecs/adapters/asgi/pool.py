@@ -1,0 +1,132 @@
+"""Agent sessions by channel: opened when needed, shared while in use, closed when nobody used them for a while."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from ai_transport_codecs.channels.protocol import ChannelState
+from ai_transport_codecs.errors import AITransportError
+from ai_transport_codecs.session.agent import AgentSession
+from ai_transport_codecs.session.events import RunEvent
+from ai_transport_codecs.session.recent import Recent
+
+from .receipt import Receipt
+
+_MAX_ANSWERED: Final = 10_000
+_USABLE: Final = frozenset({ChannelState.ATTACHED, ChannelState.ATTACHING})
+_END_TIMEOUT: Final = 5.0
+
+
+class Held:
+    """A session in use, and which run answers which of its inputs, live or in history."""
+
+    __slots__ = ("answered", "closing", "session", "timer", "users")
+
+    def __init__(self, session: AgentSession[Any]) -> None:
+        self.session = session
+        self.answered: Recent[Receipt] = Recent(_MAX_ANSWERED)
+        self.users = 0
+        self.timer: asyncio.TimerHandle | None = None
+        self.closing: asyncio.Task[None] | None = None
+        session.tree.on("run", self._note)
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether its channel is as a session needs it."""
+        return not self.session.connection.is_closed and self.session.connection.channel.state in _USABLE
+
+    def _note(self, event: RunEvent) -> None:
+        if event.input_message_id is not None:
+            receipt = Receipt(event.run_id, event.invocation_id, is_new=False)
+            self.answered.remember(event.input_message_id, receipt)
+
+
+class Pool:
+    """At most ``max_idle`` sessions that nobody uses, each for at most ``idle_timeout`` seconds.
+
+    ``open_session(name)`` makes a session that is not connected yet.
+    """
+
+    def __init__(
+        self,
+        open_session: Callable[[str], AgentSession[Any]],
+        *,
+        idle_timeout: float,
+        max_idle: int,
+        on_error: Callable[[AITransportError], None],
+    ) -> None:
+        self._open_session = open_session
+        self._idle_timeout = idle_timeout
+        self._max_idle = max_idle
+        self._on_error = on_error
+        self._held: dict[str, Held] = {}
+
+    @asynccontextmanager
+    async def lease(self, name: str) -> AsyncIterator[Held]:
+        """The connected session on that channel. Raises SessionSubscriptionError (104001) when it cannot be had."""
+        held = await self._take(name)
+        try:
+            await held.session.connect()
+            yield held
+        finally:
+            held.users -= 1
+            if not held.users:
+                self._rest(name, held)
+
+    async def close(self) -> None:
+        """End all sessions, and with them what still runs on them."""
+        for name, held in list(self._held.items()):
+            self._close(name, held)
+        await asyncio.gather(*(held.closing for held in self._held.values() if held.closing is not None))
+
+    async def _take(self, name: str) -> Held:
+        while (held := self._held.get(name)) is not None:
+            if not held.users and held.closing is None and not held.is_sound:
+                self._close(name, held)
+            if held.closing is None:
+                break
+            # Closing a session detaches the channel, under the next one's feet if that did not wait.
+            await asyncio.shield(held.closing)
+        if held is None:
+            session = self._open_session(name)
+            session.on("error", self._on_error)
+            held = self._held[name] = Held(session)
+        self._wake(held)
+        held.users += 1
+        return held
+
+    def _rest(self, name: str, held: Held) -> None:
+        # The one that rested longest comes first.
+        self._held.pop(name, None)
+        self._held[name] = held
+        if not held.is_sound:
+            self._close(name, held)
+            return
+        held.timer = asyncio.get_running_loop().call_later(self._idle_timeout, self._close, name, held)
+        idle = [each for each in self._held.items() if not each[1].users and each[1].closing is None]
+        for longest in idle[: max(0, len(idle) - self._max_idle)]:
+            self._close(*longest)
+
+    def _close(self, name: str, held: Held) -> None:
+        self._wake(held)
+        if held.closing is None:
+            held.closing = asyncio.get_running_loop().create_task(self._end(name, held), name="ai-transport-close")
+
+    async def _end(self, name: str, held: Held) -> None:
+        try:
+            async with asyncio.timeout(_END_TIMEOUT):
+                await held.session.end()
+        except Exception as error:
+            self._on_error(AITransportError(f"unable to close the session {name!r}; {error!r}", cause=error))
+        finally:
+            if self._held.get(name) is held:
+                del self._held[name]
+
+    @staticmethod
+    def _wake(held: Held) -> None:
+        if held.timer is not None:
+            held.timer.cancel()
+            held.timer = None

@@ -1,0 +1,198 @@
+"""What the routes refuse, and how they say so."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ai_transport_codecs import InvalidArgumentError, MemoryHub
+from ai_transport_codecs.adapters.asgi import agent_app
+from tests.adapters.asgi.web import Web, app_on, error_of, everybody, serving, speak
+from tests.session.agent_stage import lifecycle
+from tests.session.stage import CHANNEL, say, staged
+from tests.session.toy_codec import TOY
+
+INVOCATION: dict[str, Any] = {"inputEventId": "e", "sessionName": CHANNEL}
+
+
+async def post(web: Web, body: bytes, content_type: str = "application/json") -> httpx.Response:
+    return await web.http.post("/chat", content=body, headers={"content-type": content_type})
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status", "code", "says"),
+    [
+        (b"{}", "text/plain", 415, 40003, "application/json"),
+        (b"", "application/json", 400, 40000, "cannot be read as application/json"),
+        (b"{", "application/json", 400, 40000, "cannot be read as application/json"),
+        (b"\xff", "application/json", 400, 40000, "cannot be read as application/json"),
+        (b"[" * 60_000, "application/json", 400, 40000, "cannot be read as application/json"),
+        (b"[]", "application/json", 400, 40000, "JSON object"),
+        (b"{}", "application/json; charset=utf-8", 400, 40003, '"inputEventId"'),
+        (json.dumps({**INVOCATION, "inputEventId": ""}).encode(), "application/json", 400, 40003, "is empty"),
+        (json.dumps({**INVOCATION, "inputEventId": 7}).encode(), "application/json", 400, 40003, '"inputEventId"'),
+        (json.dumps({**INVOCATION, "inputEventId": "x" * 257}).encode(), "application/json", 400, 40003, "256"),
+        (json.dumps({**INVOCATION, "sessionName": "\ud800"}).encode(), "application/json", 400, 40003, "control"),
+        (json.dumps({**INVOCATION, "sessionName": "[meta]x"}).encode(), "application/json", 400, 40003, '"["'),
+        (json.dumps({**INVOCATION, "clientId": 7}).encode(), "application/json", 400, 40003, "clientId"),
+    ],
+)
+async def test_a_malformed_request_is_refused_with_a_code(
+    body: bytes, content_type: str, status: int, code: int, says: str
+) -> None:
+    async with staged() as stage, serving(stage) as web:
+        found_status, found_code, text = error_of(await post(web, body, content_type))
+        assert (found_status, found_code) == (status, code)
+        assert says in text
+        assert lifecycle(stage) == []
+
+
+@given(
+    body=st.binary(max_size=200)
+    | st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["inputEventId", "sessionName", "x"]), inner),
+        max_leaves=5,
+    ).map(lambda value: json.dumps(value).encode())
+)
+def test_no_body_whatever_makes_the_application_fail(body: bytes) -> None:
+    async def send() -> httpx.Response:
+        app = agent_app(MemoryHub().client("agent"), speak, codec=TOY, allow=everybody, wait=0)
+        async with app.lifespan(), httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://a") as http:
+            return await http.post("/chat", content=body, headers={"content-type": "application/json"})
+
+    assert asyncio.run(send()).status_code in {400, 403, 504}
+
+
+@pytest.mark.parametrize("is_declared", [True, False])
+async def test_a_body_over_the_limit_is_refused_while_it_is_read(is_declared: bool) -> None:
+    read = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal read
+        while read < 10_000_000:
+            read += 1_000
+            yield b"x" * 1_000
+
+    async with staged() as stage, serving(stage, body_limit=10_000) as web:
+        headers = {"content-type": "application/json"} | ({"content-length": "20000"} if is_declared else {})
+        response = await web.http.post("/chat", content=endless(), headers=headers)
+        status, code, text = error_of(response)
+        assert (status, code) == (413, 40009)
+        assert "larger than 10000 bytes" in text
+
+
+async def test_without_allow_nobody_is_let_in_and_the_text_says_what_to_do() -> None:
+    async with staged() as stage, serving(stage, allow=None) as web:
+        for response in [await web.chat(**INVOCATION), await web.token(sessionName=CHANNEL, clientId="alice")]:
+            status, code, text = error_of(response)
+            assert (status, code) == (403, 40160)
+            assert "agent_app(..., allow=...)" in text
+
+
+async def test_the_application_decides_who_may_use_which_session() -> None:
+    asked: list[Any] = []
+
+    async def allow(request: Any, session_name: str, client_id: str | None) -> bool:
+        asked.append((request.headers["user-agent"], session_name, client_id))
+        return False
+
+    async with staged() as stage, serving(stage, allow=allow) as web, stage.device() as alice:
+        web.http.headers["user-agent"] = "browser"
+        turn = await alice.view.send(say("hello"))
+        assert error_of(await web.chat(turn, clientId="alice")) == (
+            403,
+            40160,
+            "this client may not use the session 'conversation'; the application refused it",
+        )
+        assert error_of(await web.token(sessionName="secret", clientId="bob"))[0] == 403
+        assert asked == [("browser", CHANNEL, "alice"), ("browser", "secret", "bob")]
+        assert "ai-run-start" not in lifecycle(stage)
+
+
+async def test_an_allow_that_fails_or_says_neither_yes_nor_no_opens_no_door() -> None:
+    def broken(*_: object) -> bool:
+        raise ValueError("the database's password is hunter2")
+
+    def truthy(*_: object) -> Any:
+        return "yes"
+
+    for allow in (broken, truthy):
+        async with staged() as stage, serving(stage, allow=allow) as web:
+            response = await web.token(sessionName=CHANNEL, clientId="alice")
+            assert response.status_code == 500
+            assert "token" not in response.json()
+            assert "hunter2" not in response.text
+
+
+async def test_a_channel_that_refuses_the_agent_is_said_with_the_channels_code() -> None:
+    async with staged() as stage:
+        client = stage.hub.client("agent", capability={"other": ["*"]})
+        app = agent_app(client, speak, codec=TOY, allow=everybody, on_error=stage.errors.append)
+        web = Web(app, stage)
+        async with web.http, app.lifespan():
+            status, code, text = error_of(await web.chat(**INVOCATION))
+            assert (status, code) == (500, 104001)
+            assert "unable to connect to channel 'conversation'" in text
+
+
+async def test_unknown_paths_and_methods_are_json_too() -> None:
+    async with staged() as stage, serving(stage, token_key=None) as web:
+        assert error_of(await web.http.get("/chat"))[0] == 405
+        assert error_of(await web.http.get("/nowhere"))[:2] == (404, 40400)
+        assert error_of(await web.token(sessionName=CHANNEL, clientId="alice"))[0] == 404  # no key, no tokens
+
+
+async def test_other_origins_are_let_in_by_name_only() -> None:
+    async with staged() as stage, serving(stage, cors_origins=["https://chat.example"]) as web:
+        for origin, is_let_in in [("https://chat.example", True), ("https://evil.example", False)]:
+            asks = {"origin": origin, "access-control-request-method": "POST"}
+            preflight = await web.http.options("/chat", headers=asks)
+            assert (preflight.headers.get("access-control-allow-origin") == origin) is is_let_in
+            refused = await web.http.post("/chat", content=b"{", headers={"origin": origin})
+            assert refused.status_code == 415
+            assert (refused.headers.get("access-control-allow-origin") == origin) is is_let_in
+    async with staged() as stage, serving(stage) as web:
+        response = await web.http.get("/nowhere", headers={"origin": "https://chat.example"})
+        assert "access-control-allow-origin" not in response.headers
+
+
+async def test_an_app_that_nobody_started_works_and_warns(caplog: pytest.LogCaptureFixture) -> None:
+    async with staged() as stage, stage.device() as alice:
+        app = app_on(stage)
+        web = Web(app, stage)
+        with caplog.at_level(logging.WARNING):
+            turn = await alice.view.send(say("hello"))
+            assert (await web.chat(turn)).status_code == 202
+            assert await turn.wait() == "complete"
+        assert "lifespan=agents.lifespan" in caplog.text
+        await web.http.aclose()
+        await app.aclose()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"wait": -1},
+        {"grace": float("nan")},
+        {"body_limit": 0},
+        {"max_open": 0},
+        {"max_idle": -1},
+        {"cors_origins": "*"},
+        {"token_key": "a:secret"},
+        {"token_key": "app.key:secret", "token_ttl": 0},
+        {"token_key": "app.key:secret", "token_ttl": 86_401},
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(InvalidArgumentError) as refusal:
+        agent_app(MemoryHub().client("agent"), speak, codec=TOY, **options)
+    assert "secret" not in str(refusal.value)
