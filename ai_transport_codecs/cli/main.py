@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Final
 
 import ai_transport_codecs
@@ -16,6 +17,7 @@ from .serve import add_serve
 from .tail import add_tail
 
 _DEMO_NEEDS: Final = frozenset({"langchain_core", "langchain_openai", "pydantic"})
+_SERVER_NEEDS: Final = ("ably", "aiohttp", "msgpack", "jwt")
 _MISSING: Final = 2
 _INTERRUPTED: Final = 130
 
@@ -49,6 +51,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     demo.add_argument("--json", action="store_true", help="print the summary as one JSON object, and nothing else")
     demo.add_argument("--fast", action="store_true", help="without the pauses of a provider")
+    demo.add_argument(
+        "--server", action="store_true", help="over real sockets, through a local server that speaks Ably's protocol"
+    )
     demo.add_argument("--seed", type=int, default=7, metavar="N", help="for the recording's pauses (default: 7)")
     demo.set_defaults(run=_demo)
 
@@ -88,7 +93,15 @@ def _demo(options: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return _MISSING
-    demo = DemoOptions(fast=options.fast, seed=options.seed, real=real_provider(os.environ))
+    absent = next((name for name in _SERVER_NEEDS if options.server and find_spec(name) is None), None)
+    if absent is not None:
+        print(
+            f"ai-transport demo: {absent} is not installed; --server needs"
+            " `pip install 'ai-transport-codecs[demo,ably,server]'`",
+            file=sys.stderr,
+        )
+        return _MISSING
+    demo = DemoOptions(fast=options.fast, seed=options.seed, real=real_provider(os.environ), server=options.server)
     return run_demo(demo, wants_json=options.json)
 
 

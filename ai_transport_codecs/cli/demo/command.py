@@ -20,7 +20,7 @@ from .options import DemoOptions
 from .pane import Pane
 from .report import as_json, as_text
 from .screen import PlainScreen, Screen, SilentScreen, is_terminal
-from .story import Story, StuckError, TurnFailedError
+from .story import Hub, Story, StuckError, TurnFailedError
 from .verdict import judge
 
 LATENCY: Final = 0.025
@@ -34,6 +34,8 @@ def run_demo(options: DemoOptions, *, wants_json: bool, out: TextIO = sys.stdout
     panes = (Pane("laptop"), Pane("phone"))
     screen = _screen(out, panes, wants_json=wants_json)
     logging.getLogger("ai_transport_codecs").addHandler(logging.NullHandler())
+    if options.server:
+        logging.getLogger("ably").setLevel(logging.CRITICAL)  # a lost network is part of the story
     try:
         evidence, provider = asyncio.run(_play(options, screen, panes))
     except TurnFailedError as failure:
@@ -53,9 +55,19 @@ def run_demo(options: DemoOptions, *, wants_json: bool, out: TextIO = sys.stdout
 
 
 async def _play(options: DemoOptions, screen: Screen, panes: Sequence[Pane]) -> tuple[Evidence, str]:
-    async with open_backend(options) as backend, _ticking(screen):
-        hub = MemoryHub(latency=0.0 if options.fast else LATENCY)
+    async with open_backend(options) as backend, _ticking(screen), _open_hub(options) as hub:
         return await Story(backend, hub, screen, panes).play(), backend.label
+
+
+@contextlib.asynccontextmanager
+async def _open_hub(options: DemoOptions) -> AsyncIterator[Hub]:
+    if not options.server:
+        yield MemoryHub(latency=0.0 if options.fast else LATENCY)
+        return
+    from .sockets import open_sockets  # needs two extras more
+
+    async with open_sockets() as sockets:
+        yield sockets
 
 
 @contextlib.asynccontextmanager

@@ -28,11 +28,15 @@ class RealProvider:
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
-    """``fast``: without the pauses of a provider. ``seed``: for those pauses. ``real``: None for the recordings."""
+    """``fast``: without the pauses of a provider. ``seed``: for those pauses. ``real``: None for the recordings.
+
+    ``server``: over real sockets, through a local server.
+    """
 
     fast: bool = False
     seed: int = 7
     real: RealProvider | None = None
+    server: bool = False
 
 
 def real_provider(environment: Mapping[str, str]) -> RealProvider | None:

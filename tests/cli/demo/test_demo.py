@@ -35,6 +35,16 @@ def run(options: DemoOptions = FAST, *, wants_json: bool = True) -> tuple[int, s
     return run_demo(options, wants_json=wants_json, out=out, err=err), out.getvalue(), err.getvalue()
 
 
+def test_over_real_sockets_the_same_promises_are_kept() -> None:
+    pytest.importorskip("ably")
+    pytest.importorskip("aiohttp")
+    code, out, err = run(replace(FAST, server=True))
+    summary = json.loads(out)
+    assert (code, err, summary["failures"]) == (0, "", {})
+    assert summary["checks"].keys() == json.loads(run()[1])["checks"].keys()
+    assert summary["devices"]["laptop"]["tokens_while_away"] > 0
+
+
 def test_the_summary_is_one_json_object_that_says_ok() -> None:
     code, out, err = run()
     assert (code, err) == (0, "")
