@@ -1,4 +1,4 @@
-"""A LangChain chain behind FastAPI: devices say something on a channel, and wake the agent by HTTP."""
+"""A LangChain chain behind FastAPI: devices say something on a channel, and wake it by HTTP."""  # noqa: INP001
 
 # Runs without a key: a local server stands in for Ably, a recording for the model. Serve create_app(chain, ably_key).
 # Needs the extras asgi, ably, server and demo, besides fastapi and uvicorn.
@@ -50,7 +50,7 @@ async def main(port: int = 8000) -> None:
                 turn = await session.view.send(riddle().question)
                 (await api.post("/api/chat", json=turn.to_invocation().to_json())).raise_for_status()
                 await turn.wait()
-                print(turn.messages[-1].text)
+                print(turn.messages[-1].text)  # noqa: T201
         web.should_exit = True
         await serving
 

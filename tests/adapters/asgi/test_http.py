@@ -12,6 +12,7 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.exceptions import HTTPException
 
 from ai_transport_codecs import InvalidArgumentError, MemoryHub
 from ai_transport_codecs.adapters.asgi import agent_app
@@ -131,6 +132,16 @@ async def test_an_allow_that_fails_or_says_neither_yes_nor_no_opens_no_door() ->
             assert response.status_code == 500
             assert "token" not in response.json()
             assert "hunter2" not in response.text
+
+
+async def test_an_allow_may_raise_the_frameworks_own_refusal() -> None:
+    def allow(*_: object) -> bool:
+        raise HTTPException(401, "log in first", {"WWW-Authenticate": "Bearer"})
+
+    async with staged() as stage, serving(stage, allow=allow) as web:
+        response = await web.chat(**INVOCATION)
+        assert error_of(response) == (401, 40160, "log in first")
+        assert response.headers["www-authenticate"] == "Bearer"
 
 
 async def test_a_channel_that_refuses_the_agent_is_said_with_the_channels_code() -> None:

@@ -334,3 +334,34 @@ async def test_who_waits_for_an_input_when_the_application_stops_is_told() -> No
         assert error_of(await request)[:2] == (503, 104004)
         assert lifecycle(stage) == []
         await web.http.aclose()
+
+
+async def test_an_answer_to_a_run_that_is_not_there_or_over_is_refused() -> None:
+    async with staged() as stage, serving(stage, wait=0.05) as web, stage.device() as alice:
+        turn = await alice.view.send(say("hello"))
+        await web.chat(turn)
+        assert await turn.wait() == "complete"
+        for run_id, says in [("nowhere", "is not on its channel"), (turn.run_id, "had ended as complete")]:
+            answer = await alice.view.send(result(turn.get_messages()[0].id, "yes", "call"), run_id=run_id)
+            status, code, text = error_of(await web.chat(answer))
+            assert (status, code) == (409, 40003)
+            assert says in text
+        assert "ai-run-resume" not in lifecycle(stage)
+
+
+async def test_what_is_said_to_a_run_under_way_is_that_runs_to_take_up_and_a_cancel_still_reaches_it() -> None:
+    async def for_ever(run: Any) -> None:
+        await run.pipe(words("never ending", gate=asyncio.Event()))
+
+    async with staged() as stage, serving(stage, for_ever) as web, stage.device() as alice:
+        turn = await alice.view.send(say("hello"))
+        first = await web.chat(turn)
+        await settle()
+        steer = turn.steer(say("shorter"))
+        await steer.published
+        said = next(headers for headers in stage.headers("ai-input") if headers.get("run-id") == first.json()["runId"])
+        response = await web.chat(inputEventId=said["event-id"], sessionName=CHANNEL)
+        assert (response.status_code, response.json()["runId"]) == (200, first.json()["runId"])
+        await turn.cancel()
+        assert await turn.wait() == "cancelled"
+        await asyncio.gather(steer.outcome, return_exceptions=True)
