@@ -51,6 +51,10 @@ def check_connection(options: argparse.Namespace) -> None:
     get_codec(options.codec)
     if options.key is None:
         raise InvalidArgumentError(f"there is no key; give one with --key, or in the variable {KEY}")
+    if not all(options.key.partition(":")[::2]) or options.key.count(":") > 1:
+        raise InvalidArgumentError("the key is none; it has a name and a secret, as in APP.KEY:SECRET")
+    if options.channel == "":
+        raise InvalidArgumentError("the channel's name is empty")
 
 
 @contextlib.asynccontextmanager

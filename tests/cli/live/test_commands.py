@@ -177,6 +177,9 @@ async def test_a_recorded_provider_stream_answers_for_the_codec_of_that_provider
     ("arguments", "said"),
     [
         (["chat", "--codec", "vercel", "--channel", "c"], "there is no key; give one with --key, or in the variable"),
+        (["chat", "--codec", "vercel", "--channel", "c", "--key", "bad"], "it has a name and a secret"),
+        (["chat", "--codec", "vercel", "--channel", "c", "--key", "a.b:"], "it has a name and a secret"),
+        (["tail", "--codec", "vercel", "--channel", "", "--key", "a.b:c"], "the channel's name is empty"),
         (["chat", "--codec", "verzel", "--channel", "c", "--key", "a.b:c"], "vercel"),
         (["tail", "--codec", "vercel"], "there is nothing to show; give a channel with --channel"),
         (["tail", "--codec", "vercel", "--file", "nowhere.jsonl"], "nowhere.jsonl cannot be read"),
