@@ -189,7 +189,7 @@ def agent_app(
     if isinstance(cors_origins, str):
         raise InvalidArgumentError('cors_origins is a list of origins, like ["https://chat.example"], not one text')
     found = get_codec(codec) if isinstance(codec, str) else codec
-    report = on_error or _report
+    report = _report if on_error is None else _safely(on_error)
 
     def make_desk(connection: Any) -> Desk:
         def open_session(name: str) -> AgentSession[Any]:
@@ -251,6 +251,18 @@ def _cors(origins: Sequence[str]) -> list[Middleware]:
             allow_credentials="*" not in origins,  # cookies are for origins that were named
         )
     ]
+
+
+def _safely(on_error: Callable[[AITransportError], None]) -> Callable[[AITransportError], None]:
+    """The application's ``on_error``; what it raises is logged, and disturbs no run."""
+
+    def report(error: AITransportError) -> None:
+        try:
+            on_error(error)
+        except Exception:
+            _log.exception("on_error raised; the error that it was told of: %s", error)
+
+    return report
 
 
 def _report(error: AITransportError) -> None:

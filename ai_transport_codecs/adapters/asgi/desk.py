@@ -113,7 +113,7 @@ class Desk:
         self._jobs[job.key] = job
         task = asyncio.get_running_loop().create_task(self._work(job), name="ai-transport-invocation")
         self._tasks[task] = job
-        task.add_done_callback(lambda done: self._tasks.pop(done, None))
+        task.add_done_callback(self._leave)
         return await asyncio.shield(job.receipt)
 
     async def close(self, *, grace: float, hand_off: bool) -> None:
@@ -137,22 +137,23 @@ class Desk:
         if self._tasks:
             await asyncio.wait([*self._tasks], timeout=timeout)
 
+    def _leave(self, task: asyncio.Task[None]) -> None:
+        # Here rather than in the task, which may be cancelled before it began.
+        job = self._tasks.pop(task)
+        del self._jobs[job.key]
+        job.fail(faults.closing())
+        if job.receipt.exception() is None:
+            self._receipts.remember(job.key, job.receipt.result()._replace(is_new=False))
+
     async def _work(self, job: Job) -> None:
         try:
             async with self._pool.lease(job.invocation.session_name) as held:
                 await self._serve(job, held)
-        except asyncio.CancelledError:
-            job.fail(faults.closing())
-            raise
         except Exception as error:
             failure = error if isinstance(error, AITransportError) else faults.unexpected()
             failure.__cause__ = failure.__cause__ or (None if failure is error else error)
             job.fail(failure)
             self._on_error(failure)
-        finally:
-            del self._jobs[job.key]
-            if job.receipt.done() and not job.receipt.cancelled() and job.receipt.exception() is None:
-                self._receipts.remember(job.key, job.receipt.result()._replace(is_new=False))
 
     async def _serve(self, job: Job, held: Held) -> None:
         trigger = await find_input(held.session, job.invocation.input_event_id, self._limits.wait)

@@ -324,13 +324,14 @@ async def test_a_run_that_ends_in_time_ends_as_it_would() -> None:
         assert await turn.wait() == "complete"
 
 
-async def test_who_waits_for_an_input_when_the_application_stops_is_told() -> None:
+@pytest.mark.parametrize("turns", [*range(12), 60])
+async def test_who_waits_for_an_input_when_the_application_stops_is_told(turns: int) -> None:
     async with staged() as stage:
         app = app_on(stage, wait=60)
         async with app.lifespan():
             web = Web(app, stage)
             request = asyncio.create_task(web.chat(inputEventId="later", sessionName=CHANNEL))
-            await settle()
+            await settle(turns)
         assert error_of(await request)[:2] == (503, 104004)
         assert lifecycle(stage) == []
         await web.http.aclose()
