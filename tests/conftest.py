@@ -31,10 +31,14 @@ FOLDERS: Final = [folder for folder in FRAMEWORKS if (Path(__file__).parent / fo
 ABSENT: Final = [folder for folder in FOLDERS if find_spec(FRAMEWORKS[folder]) is None]
 
 # What takes minutes and does not depend on the Python: a brief run leaves it out (tox.ini says when).
-LONG: Final = ("interop", "plugin", "session/test_model.py", "channels/ably", "bridges")
+LONG: Final = ("interop", "plugin", "channels/ably", "bridges", "session/test_model.py", "session/test_tree_orders.py")
+LONG_EVERYWHERE: Final = ("test_conformance.py", "test_recordings.py", "test_joins.py", "test_properties.py")
 IS_BRIEF: Final = bool(os.environ.get("AI_TRANSPORT_CODECS_BRIEF"))
 
 collect_ignore = [*ABSENT, *(LONG if IS_BRIEF else ())]
+collect_ignore_glob = [f"codecs/*/{name}" for name in LONG_EVERYWHERE if IS_BRIEF] + [
+    f"codecs/*/*/{name}" for name in LONG_EVERYWHERE if IS_BRIEF
+]
 
 
 def pytest_configure() -> None:
@@ -48,6 +52,6 @@ def pytest_configure() -> None:
 
 
 def pytest_report_header() -> str:
-    brief = f"left out of a brief run: {', '.join(LONG)}; " if IS_BRIEF else ""
+    brief = f"left out of a brief run: {', '.join((*LONG, *LONG_EVERYWHERE))}; " if IS_BRIEF else ""
     left_out = f"left out, their framework is not installed: {', '.join(ABSENT)}"
     return brief + (left_out if ABSENT else "every framework is there")
