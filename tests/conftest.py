@@ -25,6 +25,8 @@ FRAMEWORKS: Final = {
     "bridges/openai": "openai",
     "channels/ably": "ably",
     "cli/demo": "langchain_openai",
+    "cli/live": "ably",
+    "interop": "ably",
     "server": "aiohttp",
 }
 FOLDERS: Final = [folder for folder in FRAMEWORKS if (Path(__file__).parent / folder).is_dir()]
