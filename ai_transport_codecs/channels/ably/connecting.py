@@ -43,6 +43,9 @@ async def connect_ably(
     """
     if (key is None) == (token_callback is None):
         raise InvalidArgumentError("connect with a key or with a token_callback, and not with both")
+    if key is not None and (not all(key.partition(":")[::2]) or key.count(":") > 1):
+        # Without the key itself: what looks like none may be a secret all the same.
+        raise InvalidArgumentError("the key is none; it has a name and a secret, as in APP.KEY:SECRET")
     settings: dict[str, Any] = {"client_id": client_id, "auth_callback": token_callback}
     if url is not None:
         settings |= _LOCAL | _place(url)

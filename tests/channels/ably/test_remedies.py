@@ -121,3 +121,11 @@ async def _code(ably: AblyProvider, name: str) -> int:
     with pytest.raises(ChannelError) as caught:
         ably.channel(name)
     return caught.value.code
+
+
+@pytest.mark.parametrize("key", ["", "secret", "app.key:", ":secret", "app.key:secret:more"])
+async def test_a_key_that_is_none_is_refused_without_being_repeated(key: str) -> None:
+    with pytest.raises(InvalidArgumentError, match="it has a name and a secret") as caught:
+        async with connect_ably(key):
+            pass
+    assert not key or key not in str(caught.value)
