@@ -63,5 +63,10 @@ async def test_branches_and_reading_across() -> None:
     assert converted.messages[0] == {"role": "user", "content": "Plan a weekend in Lisbon."}
 
 
+async def test_the_agent_woken_by_http_starts_closed() -> None:
+    agents = namespace()["http_agent"]("app.key:secret", model("hi"), lambda request, session, client_id: False)
+    assert {route.path for route in agents.routes} == {"/chat", "/token"}
+
+
 def test_the_page_has_code() -> None:
-    assert len(BLOCKS) == 7
+    assert len(BLOCKS) == 9
