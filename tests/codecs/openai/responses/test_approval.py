@@ -65,9 +65,8 @@ async def test_the_first_answer_of_any_device_decides_after_a_restart_too(approv
             await (await alice.view.send("mail Bob")).wait()
         for device in (alice, bob):
             await until(device, "suspended")
-            [message] = [each for each in device.view.messages if each.get("toolCallStates")]
-            state = message["toolCallStates"]["c1"]
-            assert state == {"approval": "pending", "name": "mail", "arguments": '{"to":"bob"}'}
+            [states] = [states for each in device.view.messages if (states := each.get("toolCallStates"))]
+            assert states["c1"] == {"approval": "pending", "name": "mail", "arguments": '{"to":"bob"}'}
         assert sent == []
         await answer(bob, approved=approved, reason="not now" if not approved else None)
         await answer(alice, approved=not approved)
