@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +15,9 @@ from ai_transport_codecs.wire.messages import InboundMessage
 from tests.codecs.openai.chat.expected import accumulated, comparable, right, sdk_chunks
 from tests.codecs.openai.chat.recordings import BUNDLED, RECORDINGS, chunks_in
 from tests.codecs.openai.chat.wire import Log, Reader, joined, late, live, rolled_up, write_all, write_each
+
+POINTS: Final = 1_000_000 if os.environ.get("AI_TRANSPORT_CODECS_EVERY_JOIN") else 200
+"""How many points of a recording are tried; with that variable each one, which takes minutes for the long ones."""
 
 AZURE: Final = "the first chunk has empty id and model, and the SDK's accumulator keeps those"
 ROLES: Final = "every chunk repeats the role, and the SDK's accumulator joins them"
@@ -65,7 +69,7 @@ def test_at_each_point_a_second_device_may_join_and_ends_with_the_same(recording
 
 
 def check_joins(deliveries: Sequence[InboundMessage], expected: Any) -> None:
-    step = max(1, len(deliveries) // 200)  # each point of the longest recordings would take minutes
+    step = max(1, len(deliveries) // POINTS)
     for position in [*range(0, len(deliveries) + 1, step), len(deliveries)]:
         assert only_completion(joined(deliveries, position)) == expected
         # Without the history there is less to see, but nothing to stumble over.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from tests.codecs.openai.responses.replay import RECORDINGS, events_in, final_re
 from tests.codecs.openai.responses.wire import Log, Reader, joined, late, live, only, without_own, write_all, write_each
 
 LARGEST = 65_536
-POINTS = 60
+POINTS = 1_000_000 if os.environ.get("AI_TRANSPORT_CODECS_EVERY_JOIN") else 60
+"""How many points of a recording are tried; with that variable each one, which takes minutes for the long ones."""
 
 
 @pytest.fixture(params=list(RECORDINGS.values()), ids=list(RECORDINGS))
