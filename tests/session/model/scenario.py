@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from random import Random
 from typing import Final
 
-from ai_transport_codecs.errors import AITransportError
+from ai_transport_codecs.errors import AITransportError, ChannelError
 from ai_transport_codecs.session.nodes import InputNode, RunNode
 from tests.session.model.world import Device, World
 from tests.session.stage import CHANNEL, say
@@ -144,13 +145,18 @@ class Scenario:
 
     async def come_back(self, device: Device) -> None:
         """It is back, with what was missed or without."""
-        await device.client.reconnect(resume=self._random.random() < 0.6)
+        await self._reconnect(device, resume=self._random.random() < 0.6)
 
     async def lose_continuity(self, device: Device) -> None:
         """The connection is gone for long."""
         if device.client.is_connected:
             await device.client.suspend()
-        await device.client.reconnect()
+        await self._reconnect(device)
+
+    @staticmethod
+    async def _reconnect(device: Device, *, resume: bool = True) -> None:
+        with contextlib.suppress(ChannelError):  # the weather may cut it at once again, and mends what it cuts
+            await device.client.reconnect(resume=resume)
 
     async def restart(self, _: Device) -> None:
         """Another agent process takes over."""
