@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final, Required, TypedDict
 
 ChatMessage = dict[str, Any]
 """A message of the conversation, in the shape of the API's own: ``role``, ``content``, ``tool_calls`` and so on.
 
 A tool call of an assistant's message that cannot be run says so in a key of ours, ``state``: ``partial`` when its
-arguments are still arriving or were cut off, ``invalid`` when they are complete and no JSON.
+arguments are still arriving or were cut off, ``invalid`` when they are complete and no JSON. One that a person is asked
+about says how that stands in another, ``approval``: ``pending``, ``approved`` or ``denied``.
 """
 
 STATE: Final = "state"
 PARTIAL: Final = "partial"
 INVALID: Final = "invalid"
+
+APPROVAL: Final = "approval"
+PENDING: Final = "pending"
+APPROVED: Final = "approved"
+DENIED: Final = "denied"
 
 
 class Choice(TypedDict, total=False):
@@ -73,6 +80,16 @@ def build_message(completion: Completion, *, is_complete: bool) -> ChatMessage:
     if isinstance(legacy, dict):
         marked["function_call"] = _with_state(legacy, (_text(legacy["arguments"]), True), is_settled=is_settled)
     return {**message, **marked} if marked else message
+
+
+def with_approvals(message: ChatMessage, approvals: Mapping[str, str]) -> ChatMessage:
+    """A message whose tool calls say what became of the questions about them, by tool call id."""
+    calls = message.get("tool_calls")
+    if not approvals or not isinstance(calls, list):
+        return message
+    stands = [approvals.get(id_) if isinstance(id_ := call["id"], str) else None for call in calls]
+    marked = [{**call, APPROVAL: said} if said else call for call, said in zip(calls, stands, strict=True)]
+    return {**message, "tool_calls": marked}
 
 
 def arguments_of(call: Any) -> tuple[str, bool]:

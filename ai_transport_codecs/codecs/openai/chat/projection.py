@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ai_transport_codecs.codec.contract import CodecMessage
 from ai_transport_codecs.wire.text import TextBuffer
 
-from .completion import ChatMessage, Completion, build_completion, build_message
+from .completion import ChatMessage, Completion, build_completion, build_message, with_approvals
 from .document import Document
 from .lines import LineBuffer
 
@@ -22,12 +22,14 @@ MESSAGE_ROLES: Final = frozenset({"assistant", "tool"})
 class AgentMessage:
     """One message of the agent: a completion, or a message given whole, such as a tool's result."""
 
-    __slots__ = ("_completion", "_message", "buffers", "document", "is_complete", "is_given")
+    __slots__ = ("_completion", "_message", "approvals", "buffers", "document", "is_complete", "is_given")
 
     def __init__(self) -> None:
         self.document = Document()
         self.buffers: dict[str, TextBuffer | LineBuffer] = {}
         """The streams that grow the document, by path."""
+        self.approvals: dict[str, str] = {}
+        """How the questions to a person about its tool calls stand, by tool call id."""
         self.is_complete = False
         self.is_given = False
         self._completion: Completion | None = None
@@ -51,7 +53,8 @@ class AgentMessage:
                 role = value.get("role")
                 self._message = {**value, "role": role if role in MESSAGE_ROLES else "assistant"}
             else:
-                self._message = build_message(self.completion(), is_complete=self.is_complete)
+                message = build_message(self.completion(), is_complete=self.is_complete)
+                self._message = with_approvals(message, self.approvals)
         return self._message
 
 

@@ -10,13 +10,14 @@ from ai_transport_codecs.codec.contract import CodecMessage, Event, FoldMeta
 from ai_transport_codecs.wire.json_text import dump_json
 from ai_transport_codecs.wire.text import TextBuffer
 
-from .completion import ChatMessage
+from .completion import APPROVED, DENIED, PENDING, ChatMessage
 from .lines import LineBuffer
 from .projection import AgentMessage, ChatProjection, GivenMessage
-from .streams import ITEMS, STREAM_KINDS, try_steps
+from .streams import APPROVAL_REQUEST, ITEMS, STREAM_KINDS, try_steps
 
 NOT_APPROVED: Final = "The user did not approve this tool call."
 _MAX_STREAMS: Final = 4_096
+_MAX_APPROVALS: Final = 4_096
 
 _Fold: TypeAlias = Callable[[ChatProjection, str, Event], None]
 
@@ -99,6 +100,14 @@ def _end(projection: ChatProjection, message_id: str, event: Event) -> None:
     _state(projection, message_id).is_complete = True
 
 
+def _approval_request(projection: ChatProjection, message_id: str, event: Event) -> None:
+    call_id = event.get("tool_call_id")
+    if isinstance(call_id, str) and call_id:
+        state = _state(projection, message_id)
+        if len(state.approvals) < _MAX_APPROVALS:
+            state.approvals.setdefault(call_id, PENDING)
+
+
 def _message(projection: ChatProjection, message_id: str, event: Event) -> None:
     state = _state(projection, message_id)
     state.is_given = True
@@ -148,6 +157,12 @@ def _approval(projection: ChatProjection, message_id: str, event: Event) -> None
     if not isinstance(call_id, str):
         return
     approved = payload.get("approved") is True
+    asked = projection.states.get(event.get("codecMessageId") or message_id)
+    if isinstance(asked, AgentMessage) and call_id in asked.approvals:
+        if asked.approvals[call_id] != PENDING:
+            return  # the first answer counts
+        asked.approvals[call_id] = APPROVED if approved else DENIED
+        asked.changed()
     projection.approvals[call_id] = {"approved": approved, "reason": reason if isinstance(reason, str) else None}
     if not approved:
         _answer_call(projection, message_id, event, reason if isinstance(reason, str) else NOT_APPROVED, payload)
@@ -194,6 +209,7 @@ _OUTPUTS: Final[Mapping[str, _Fold]] = {
     "finish": _finish,
     "usage": _usage,
     "completion-end": _end,
+    APPROVAL_REQUEST: _approval_request,
     "message": _message,
 }
 

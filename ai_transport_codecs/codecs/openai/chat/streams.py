@@ -22,6 +22,8 @@ ITEMS: Final = "items"
 STREAM_KINDS: Final = (CONTENT, REFUSAL, REASONING, ARGUMENTS, AUDIO, TEXT, ITEMS)
 """``items`` grows a list by one line of JSON for each entry, the others grow a text."""
 
+APPROVAL_REQUEST: Final = "tool-approval-request"
+
 _BY_FIELD: Final = {
     "content": CONTENT,
     "refusal": REFUSAL,

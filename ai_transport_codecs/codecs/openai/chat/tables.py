@@ -7,6 +7,7 @@ itself (:mod:`.streams` says how places in it are named):
   a tool call: its id, type and name; ``usage`` the tokens, ``finish`` why a choice stopped;
 * streams grow what comes in pieces: ``content``, ``refusal``, ``reasoning``, ``arguments``, ``audio`` and other
   ``text``, and ``items``: lists such as token probabilities and annotations, one line of JSON for each entry;
+* ``tool-approval-request`` says that a person is asked about a tool call, and repeats what it calls;
 * ``completion-end`` says that no more will come.
 
 ``message`` is a message that the agent gives whole, such as the result of a tool that it ran; a long content follows as
@@ -37,7 +38,7 @@ from ai_transport_codecs.codec.descriptors import (
 )
 
 from .inputs import assemble, explode, message_headers
-from .streams import STREAM_KINDS
+from .streams import APPROVAL_REQUEST, STREAM_KINDS
 
 
 def _path(output: Event) -> str:
@@ -68,6 +69,7 @@ OUTPUTS: Final[tuple[OutputRow, ...]] = (
     event("tool-call", fields.text("path"), data=value_data("data")),
     event("usage", data=value_data("data")),
     event("finish", fields.text("path"), fields.text("reason")),
+    event(APPROVAL_REQUEST, fields.text("tool_call_id"), fields.text("name"), data=text_data("arguments")),
     event("completion-end"),
     event("message", data=value_data("data")),
     *(_stream(kind) for kind in STREAM_KINDS),

@@ -5,7 +5,9 @@ Accepted, each item for itself, so a source may mix them:
 * chunks, as objects of the SDK (or of a library with objects like them) or as dictionaries; a whole completion too;
 * the HTTP body, as bytes or text in any pieces, or line by line: no objects are built;
 * the events of ``client.chat.completions.stream(...)``: the chunks in them; what the others repeat is left out;
-* messages of role ``tool`` or ``assistant`` that the agent gives whole, as dictionaries.
+* messages of role ``tool`` or ``assistant`` that the agent gives whole, as dictionaries;
+* the agent's requests that a person approves a tool call of the completion before them:
+  ``{"type": "tool-approval-request", "tool_call_id": ..., "name": ..., "arguments": ...}``.
 
 Anything else raises UnsupportedEventError, which says what to stream instead; an error that the provider sends in the
 stream raises StreamError.
@@ -22,7 +24,7 @@ from ai_transport_codecs.codecs.openai.plain import plain_value, try_plain
 from ai_transport_codecs.errors import StreamError, UnsupportedEventError
 
 from .projection import MESSAGE_ROLES
-from .streams import CONTENT, Event, TextStream
+from .streams import APPROVAL_REQUEST, CONTENT, Event, TextStream
 from .writer import CompletionWriter
 
 _log = logging.getLogger("ai_transport_codecs.codecs.openai")
@@ -131,11 +133,20 @@ class ChatTranslator:
             return self.translate(dict(found["chunk"]))
         if isinstance(type_, str) and type_ in STREAM_EVENTS_LEFT_OUT:
             return ()
+        if type_ == APPROVAL_REQUEST:
+            return self._approval_request(found, item)
         if found.get("role") in MESSAGE_ROLES:
             return self._message(found)
         if "chat.completion" in str(found.get("object")):
             return self._chunk(found)  # without choices: null, or left out
         raise _unsupported(item, _advice_for(type_))
+
+    def _approval_request(self, found: Mapping[str, Any], item: Any) -> Events:
+        call_id = found.get("tool_call_id")
+        if self._writer is None or not isinstance(call_id, str) or not call_id:
+            raise _unsupported(item, "ask with the id of a tool call, after the chunks of the completion that makes it")
+        said = {key: value for key in ("name", "arguments") if isinstance(value := found.get(key), str)}
+        return ({"type": APPROVAL_REQUEST, "key": f"c{self._completions}", "tool_call_id": call_id, **said},)
 
     def _chunk(self, chunk: Mapping[str, Any]) -> Events:
         writer = self._writer

@@ -172,6 +172,7 @@ KINDS = st.sampled_from(
         "usage",
         "finish",
         "completion-end",
+        "tool-approval-request",
         "message",
         "user-message",
         "tool-result",
