@@ -19,6 +19,7 @@ from .import_cost import import_milliseconds
 from .outbox_cost import channel_costs
 from .peers import PEERS
 from .raw_lane import raw_lane_costs
+from .session_scale import session_scale
 from .sse_cost import sse_costs
 from .timing import best_microseconds
 
@@ -72,6 +73,7 @@ def measure() -> dict[str, Any]:
         "raw_lane_us": raw_lane_costs(),
         "server_sent_events_us": sse_costs(),
         "channel_per_1000_tokens": {name: asdict(cost) for name, cost in channel.items()},
+        "session_scale": session_scale(),
         "adaptive_messages_over_immediate": channel["adaptive"].messages / channel["immediate"].messages,
         "import_ms": import_milliseconds(),
         "peers_us": PEERS,
