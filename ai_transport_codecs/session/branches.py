@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from ai_transport_codecs.codec.contract import CodecMessage
@@ -177,7 +178,7 @@ class Branches:
         if self._version == self._index.version:
             return
         self._version = self._index.version
-        self._ordered = sorted(self._index, key=_order)
+        self._ordered = sorted([*self._index.runs.values(), *self._index.inputs.values()], key=attrgetter("order"))
         self._superseded = self._index.superseded()
         self._groups = {}
         self._group_runs()
@@ -203,7 +204,7 @@ class Branches:
         groups: dict[tuple[str | None, str], SiblingGroup] = {}
         for node in self._ordered:
             if isinstance(node, InputNode):
-                root = self._edit_root(node, roots)
+                root = node.key if node.fork_of is None else self._edit_root(node, roots)
                 group = groups.setdefault((node.parent, root), SiblingGroup(root, []))
                 group.members.append(node)
                 self._groups[node] = group
@@ -249,7 +250,3 @@ def names_of(group: SiblingGroup) -> Iterator[str]:
         yield member.key
         if isinstance(member, RunNode):
             yield from sorted(member.fork_ids)
-
-
-def _order(node: Node) -> tuple[str, int]:
-    return node.order
