@@ -7,6 +7,7 @@ from langchain_core.messages import BaseMessage
 from ai_transport_codecs.codec.contract import Event
 from ai_transport_codecs.codec.define import TableCodec, define_codec
 
+from .graphs.turn import graph_turn
 from .history import as_history
 from .inputs import to_input
 from .projection import LangChainProjection
@@ -28,4 +29,4 @@ CODEC: TableCodec[Event, Event, LangChainProjection, BaseMessage] = define_codec
 )
 """The codec; sessions load it by the name ``langchain``."""
 
-__all__ = ["CODEC", "LangChainProjection", "as_history", "chain_turn"]
+__all__ = ["CODEC", "LangChainProjection", "as_history", "chain_turn", "graph_turn"]

@@ -32,6 +32,9 @@ _log = logging.getLogger("ai_transport_codecs.codecs.langchain")
 
 Values: TypeAlias = dict[str, Any]
 
+INTERRUPT: Final = "interrupt"
+"""The key of ``additional_kwargs`` that makes a message a graph's question to a person: its ``id`` and ``value``."""
+
 CLASSES: Final[Mapping[str, tuple[type[BaseMessage], type[BaseMessageChunk]]]] = {
     "ai": (AIMessage, AIMessageChunk),
     "chat": (ChatMessage, ChatMessageChunk),

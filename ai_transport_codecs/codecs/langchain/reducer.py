@@ -12,7 +12,7 @@ from ai_transport_codecs.codec.contract import CodecMessage, Event, FoldMeta
 from ai_transport_codecs.wire.text import TextBuffer
 
 from .document import Document
-from .messages import build_message
+from .messages import INTERRUPT, build_message
 from .pointers import Steps, try_parse, try_parse_all
 from .projection import GivenMessage, LangChainProjection, StreamedMessage
 
@@ -156,11 +156,17 @@ def _answer_call(projection: LangChainProjection, message_id: str | None, event:
     call_id = values.get("tool_call_id")
     if isinstance(call_id, str):
         target = event.get("codecMessageId") or message_id or ""
+        if f"{target}/{call_id}" in projection.states and _is_question(projection.states.get(target)):
+            return  # the first answer counts: the graph goes on with it
         values = {key: values.get(key) for key in ("tool_call_id", "content", "name", "artifact", "status")}
         if isinstance(values["content"], list):
             values["content_form"] = "list"
         message = build_message("tool", "whole", values, is_complete=True)
         projection.states[f"{target}/{call_id}"] = GivenMessage(message)
+
+
+def _is_question(state: Any) -> bool:
+    return isinstance(state, StreamedMessage) and INTERRUPT in state.built().additional_kwargs
 
 
 def _payload(event: Event) -> Mapping[str, Any]:

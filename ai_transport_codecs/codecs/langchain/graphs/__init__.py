@@ -1,0 +1,1 @@
+"""LangGraph graphs that remember: their threads, and the questions at which they stop."""
