@@ -29,13 +29,17 @@ FRAMEWORKS: Final = {
     "interop": "ably",
     "server": "aiohttp",
 }
-FOLDERS: Final = [folder for folder in FRAMEWORKS if (Path(__file__).parent / folder).is_dir()]
+TESTS: Final = Path(__file__).parent
+FOLDERS: Final = [folder for folder in FRAMEWORKS if (TESTS / folder).is_dir()]
 ABSENT: Final = [folder for folder in FOLDERS if find_spec(FRAMEWORKS[folder]) is None]
 
 # What takes minutes and does not depend on the Python: a brief run leaves it out (tox.ini says when).
 LONG: Final = ("interop", "plugin", "channels/ably", "bridges", "session/test_model.py", "session/test_tree_orders.py")
 LONG_EVERYWHERE: Final = ("test_conformance.py", "test_recordings.py", "test_joins.py", "test_properties.py")
 IS_BRIEF: Final = bool(os.environ.get("AI_TRANSPORT_CODECS_BRIEF"))
+
+# Only the tests that need a framework, for an environment whose Python has run the others without one.
+IS_FRAMEWORKS_ONLY: Final = bool(os.environ.get("AI_TRANSPORT_CODECS_ONLY_FRAMEWORKS"))
 
 collect_ignore = [*ABSENT, *(LONG if IS_BRIEF else ())]
 collect_ignore_glob = [f"codecs/*/{name}" for name in LONG_EVERYWHERE if IS_BRIEF] + [
@@ -53,7 +57,17 @@ def pytest_configure() -> None:
         raise pytest.UsageError(f"the environment promises every framework, but lacks those of {ABSENT}")
 
 
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave out what needs no framework, where only the others are wanted."""
+    place = collection_path.relative_to(TESTS).as_posix()
+    if not IS_FRAMEWORKS_ONLY or place == "." or collection_path.suffix not in {"", ".py"}:
+        return None
+    wanted = any(f"{place}/".startswith(f"{folder}/") or f"{folder}/".startswith(f"{place}/") for folder in FOLDERS)
+    return None if wanted else True
+
+
 def pytest_report_header() -> str:
     brief = f"left out of a brief run: {', '.join((*LONG, *LONG_EVERYWHERE))}; " if IS_BRIEF else ""
+    brief += "left out: what needs no framework; " if IS_FRAMEWORKS_ONLY else ""
     left_out = f"left out, their framework is not installed: {', '.join(ABSENT)}"
     return brief + (left_out if ABSENT else "every framework is there")
