@@ -19,8 +19,8 @@ from ai_transport_codecs.wire.messages import InboundMessage
 
 from .answers import open_answers
 from .events import RunStatus
+from .handling import conclude, run_handler
 from .invocation import Invocation
-from .outcome import RunOutcome, as_stream_error
 from .recent import Recent
 from .run import Run
 from .trigger import try_event_id
@@ -215,58 +215,15 @@ class Server(Generic[MessageT]):
                 session.connection.report(error)
 
     async def _run_handler(self, run: OpenableRun[MessageT]) -> None:
-        if run.cancel_token.is_cancelled:  # before it began: there is nothing to do but to say so
-            await run.close("cancelled")
-            return
-        task: asyncio.Task[Any] = asyncio.ensure_future(self._handler(run))
-
-        # A pipe notices the token itself and closes its streams first; whatever else is waited for is cancelled.
-        def stop_waiting() -> None:
-            if not run.is_piping:
-                task.cancel()
-
-        stop_watching = run.cancel_token.on_cancel(stop_waiting)
-        try:
-            await asyncio.wait({task})
-        except asyncio.CancelledError:
-            run.cancel_token.cancel()
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-            await run.close("cancelled")
-            raise
-        finally:
-            stop_watching()
-        if run.is_piping:  # the handler left it behind
-            run.cancel_token.cancel()
-            await run.until_idle()
-        outcome = _outcome(run, task)
+        outcome = await run_handler(run, self._handler)
         if outcome.reason == "error":
             _log.warning("run %r ended with an error: %r", run.run_id, outcome.error)
-        if run.is_open and not run.has_ended and not self._session.connection.is_closed:
-            await run.finish(outcome)
+        await conclude(run, outcome)
 
     def _spawn(self, work: Coroutine[None, None, None], name: str) -> None:
         task = asyncio.get_running_loop().create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _outcome(run: Run[Any], task: asyncio.Task[Any]) -> RunOutcome:
-    """How a run ends whose handler is done: by what it raised or returned, else as its last pipe ended."""
-    if task.cancelled():
-        return RunOutcome("cancelled")
-    error = task.exception()
-    if error is not None:
-        if run.cancel_token.is_cancelled and isinstance(error, OperationCancelledError):
-            return RunOutcome("cancelled")
-        return RunOutcome("error", as_stream_error(error))
-    returned = task.result()
-    if isinstance(returned, RunOutcome):
-        return returned
-    result = run.last_result
-    if result is None:
-        return RunOutcome("cancelled" if run.cancel_token.is_cancelled else "complete")
-    return RunOutcome(result.reason, None if result.error is None else as_stream_error(result.error))
 
 
 def _check_settings(when_busy: str, max_concurrent: int | None) -> None:
