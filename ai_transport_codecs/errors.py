@@ -30,6 +30,7 @@ The tree::
     └── AgentError                        what an agent reported when it ended a run with an error
 
 ``code`` and ``status_code`` are Ably's (codec spec 0, session spec 8.1); messages say what happened and what to do.
+``docs/errors.md`` is made of these docstrings: run ``python docs/generate.py`` after a change.
 """
 
 from __future__ import annotations
@@ -101,135 +102,212 @@ def _rebuild(kind: type[AITransportError], message: str, state: dict[str, object
 
 
 class UsageError(AITransportError):
-    """The caller did something that cannot work; nothing was published."""
+    """The caller did something that cannot work; nothing was published.
+
+    To do: Read the message: it names the argument or the order of calls that is wrong. Trying again does not help.
+    """
 
     default_code = ErrorCode.INVALID_ARGUMENT
     default_status_code = 400
 
 
 class InvalidArgumentError(UsageError):
-    """An argument, or a call at this moment, is not valid."""
+    """An argument, or a call at this moment, is not valid.
+
+    To do: Change the call as the message says. Nothing was published.
+    """
 
 
 class CodecDefinitionError(InvalidArgumentError):
-    """A codec's descriptor tables contradict themselves (codec spec d.4)."""
+    """A codec's descriptor tables contradict themselves (codec spec d.4).
+
+    To do: For the codec's author: the message names the row of the table.
+    """
 
 
 class UnsupportedEventError(InvalidArgumentError):
-    """An event that no row of the codec's table carries."""
+    """An event that no row of the codec's table carries.
+
+    To do: Leave the event out of the stream, or use a version of the codec whose table has it.
+    """
 
 
 class SessionClosedError(UsageError):
-    """A session, run or encoder was used after it was closed."""
+    """A session, run or encoder was used after it was closed.
+
+    To do: Make a new session. Whoever waited on the old one gets this too; it is how a wait ends when the session
+    closes.
+    """
 
     default_code = ErrorCode.SESSION_CLOSED
 
 
 class ChannelNotReadyError(UsageError):
-    """A write was asked for while the channel is neither attached nor attaching."""
+    """A write was asked for while the channel is neither attached nor attaching.
+
+    To do: Wait until the connection is back and send again; nothing was published.
+    """
 
     default_code = ErrorCode.CHANNEL_NOT_READY
 
 
 class UnknownCodecError(UsageError, LookupError):
-    """No installed codec has this name."""
+    """No installed codec has this name.
+
+    To do: Use a name that the message lists, or install the package that has the codec.
+    """
 
 
 class CodecConflictError(UsageError):
-    """Two distributions register the same codec name."""
+    """Two distributions register the same codec name.
+
+    To do: Ask for ``"distribution:name"``, or uninstall one of the two.
+    """
 
 
 class CodecLoadError(UsageError):
-    """A codec was found but importing or checking it failed."""
+    """A codec was found but importing or checking it failed.
+
+    To do: Read the chained exception; it is what the codec's module raised, or what its object lacks.
+    """
 
 
 class CodecVersionError(UsageError):
-    """A codec's framework is installed in a version that the codec does not support."""
+    """A codec's framework is installed in a version that the codec does not support.
+
+    To do: Install a version of the framework in the range that the message states.
+    """
 
 
 class MissingExtraError(UsageError, ImportError):
-    """A codec's framework is not installed."""
+    """A codec's framework is not installed.
+
+    To do: Run the ``pip install`` that the message spells out.
+    """
 
 
 class OperationCancelledError(AITransportError):
-    """The operation was cancelled before it could do its work."""
+    """The operation was cancelled before it could do its work.
+
+    To do: Stop working on the run. A handler need not catch it: its run ends as cancelled.
+    """
 
     default_code = ErrorCode.OPERATION_CANCELLED
     default_status_code = 400
 
 
 class ChannelError(AITransportError):
-    """The channel refused or failed an operation; the code is the channel's own."""
+    """The channel refused or failed an operation; the code is the channel's own.
+
+    To do: Look the code up in Ably's list: 93002 is a namespace without mutable messages, 40009 a message that is too
+    large, 429xx too many messages, 401xx a key or token that is refused.
+    """
 
 
 class InsufficientCapabilityError(AITransportError):
-    """The client's key or token does not allow the operation."""
+    """The client's key or token does not allow the operation.
+
+    To do: Give the key or token the operation that the message names, on this channel.
+    """
 
     default_code = ErrorCode.INSUFFICIENT_CAPABILITY
     default_status_code = 401
 
 
 class InternalError(AITransportError):
-    """Something that should not happen did; for example a publish acknowledged without a serial."""
+    """Something that should not happen did; for example a publish acknowledged without a serial.
+
+    To do: Report it, with the log.
+    """
 
 
 class EncoderRecoveryError(AITransportError):
-    """Appends to a stream failed and so did every attempt to repair it with a full update."""
+    """Appends to a stream failed and so did every attempt to repair it with a full update.
+
+    To do: The answer on the channel is incomplete. Answer again: ``regenerate``, or a new attempt of the step.
+    """
 
     default_code = ErrorCode.ENCODER_RECOVERY_FAILED
 
 
 class SessionSubscriptionError(AITransportError):
-    """The session could not subscribe to its channel, or could not process a message."""
+    """The session could not subscribe to its channel, or could not process a message.
+
+    To do: Read the cause; mostly it is the connection or a missing capability. ``connect()`` may be called again.
+    """
 
     default_code = ErrorCode.SESSION_SUBSCRIPTION_ERROR
 
 
 class CancelListenerError(AITransportError):
-    """An ``on_cancel`` or ``on_steer`` callback raised."""
+    """An ``on_cancel`` or ``on_steer`` callback raised.
+
+    To do: Mend the callback. A cancel whose ``on_cancel`` raised was not honoured: ask again.
+    """
 
     default_code = ErrorCode.CANCEL_LISTENER_ERROR
 
 
 class RunLifecycleError(AITransportError):
-    """A run's start, suspend, resume or end could not be published."""
+    """A run's start, suspend, resume or end could not be published.
+
+    To do: Readers may still show the run as active. End it from another session, or let a new turn follow it.
+    """
 
     default_code = ErrorCode.RUN_LIFECYCLE_ERROR
 
 
 class SessionSendError(AITransportError):
-    """An input could not be published."""
+    """An input could not be published.
+
+    To do: Nothing is shown as sent; send again.
+    """
 
     default_code = ErrorCode.SESSION_SEND_FAILED
 
 
 class ChannelContinuityError(AITransportError):
-    """The channel lost continuity: messages may have been missed."""
+    """The channel lost continuity: messages may have been missed.
+
+    To do: Nothing, if the message says that what was missed was fetched; else load the conversation anew.
+    """
 
     default_code = ErrorCode.CHANNEL_CONTINUITY_LOST
 
 
 class StreamError(AITransportError):
-    """The source of a run's output raised, or its output could not be published."""
+    """The source of a run's output raised, or its output could not be published.
+
+    To do: Read the cause: it is what the model, the chain or the channel raised.
+    """
 
     default_code = ErrorCode.STREAM_ERROR
 
 
 class InputEventNotFoundError(AITransportError):
-    """The input that should trigger a run was not found on the channel."""
+    """The input that should trigger a run was not found on the channel.
+
+    To do: Try again: the invocation may have overtaken its input. If it stays away, the input was never published here.
+    """
 
     default_code = ErrorCode.INPUT_EVENT_NOT_FOUND
     default_status_code = 504
 
 
 class HistoryFetchError(AITransportError):
-    """The channel's history could not be fetched, after retries."""
+    """The channel's history could not be fetched, after retries.
+
+    To do: Try again. What was loaded before is still shown.
+    """
 
     default_code = ErrorCode.HISTORY_FETCH_FAILED
 
 
 class AgentError(AITransportError):
-    """What an agent reported when it ended a run with reason ``error`` (session spec 2.5)."""
+    """What an agent reported when it ended a run with reason ``error`` (session spec 2.5).
+
+    To do: It is the agent's error, told to every client; its log has the whole story.
+    """
 
     default_code = ErrorCode.STREAM_ERROR
 
