@@ -181,6 +181,7 @@ class Applier:
         if isinstance(node, RunNode):
             self._retention.note_activity(node, message.timestamp)
             entry.is_hidden = node.steps_seen.is_superseded(envelope.step_id, envelope.step_start_serial)
+        entry.is_older = self.index.marks_older
         self._entries[serial] = entry
         node.log.insert(entry)
         node.log.extend(entry, inputs, outputs)

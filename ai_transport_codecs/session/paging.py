@@ -6,7 +6,7 @@ and everything only when the structure changed.
 
 from __future__ import annotations
 
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from ai_transport_codecs.codec.contract import CodecMessage
 
@@ -14,11 +14,20 @@ from .branch_selection import Choices
 from .branches import Segment
 from .nodes import InputNode, Node
 from .tree import Tree
+from .wire_log import LogEntry
 
 MessageT = TypeVar("MessageT")
 
 DEFAULT_LIMIT: Final = 10
 """Messages that a load of older history shows, unless told otherwise."""
+
+
+class Mark(NamedTuple):
+    """What a window showed before a load, to tell what came into view by it."""
+
+    ids: set[str]
+    newest: str
+    """The serial of the newest message known then: what came later did so by itself."""
 
 
 class Window(Generic[MessageT]):
@@ -109,17 +118,14 @@ class Window(Generic[MessageT]):
 
     # --- paging
 
-    @property
-    def first_id(self) -> str | None:
-        """The first message shown that paging counts; None when there is none."""
-        self._settle(hold=True)
-        given = self._tree.given_ids
-        return next((each.id for each in self._entries[self._cut :] if each.id not in given), None)
+    def mark(self) -> Mark:
+        """What is shown now, of what the channel told."""
+        return Mark({entry.id for entry in self.told()}, self._tree.newest_serial)
 
-    def loaded_above(self, anchor: str | None) -> int:
-        """How many messages there are above ``anchor`` that paging counts; without one, how many in all."""
+    def loaded_since(self, mark: Mark) -> int:
+        """How many messages that paging counts are loaded, shown or not, and were not shown at ``mark``."""
         self._settle(hold=True)
-        return len(self._counted(0, self._position_of(anchor)))
+        return len(self._fresh(self._counted(self._entries), mark))
 
     def release(self, count: int | None = None) -> bool:
         """Show the newest withheld nodes, enough to hold ``count`` messages; False when there are none."""
@@ -134,16 +140,24 @@ class Window(Generic[MessageT]):
         self._show(self._tree.visible_nodes(self._choices.chosen))
         return True
 
-    def show_above(self, anchor: str | None, limit: int) -> list[CodecMessage[MessageT]]:
-        """Show ``limit`` messages above ``anchor``, and what follows; the messages that came into view."""
+    def show_since(self, mark: Mark, limit: int) -> list[CodecMessage[MessageT]]:
+        """Show ``limit`` messages that were not shown at ``mark``; those that came into view, in order.
+
+        They are more when history told where messages belong that came before it: those show whatever the limit.
+        """
         self._settle(hold=True)
-        begin = end = self._position_of(anchor)
-        left = limit
+        entries, given = self._entries, self._tree.given_ids
+        fresh = {entry.id for entry in self._fresh(self._counted(entries), mark)}
+        others = [at for at, entry in enumerate(entries) if entry.id not in fresh and entry.id not in given]
+        shown = [at for at in others if entries[at].id in mark.ids]
+        begin = self._cut if shown else next(iter(others), len(entries))
+        left = limit - sum(entry.id in fresh for entry in entries[begin:])
         while begin > 0 and left > 0:
             begin -= 1
-            left -= self._entries[begin].id not in self._tree.given_ids
-        self._cut_at(begin)
-        return self._counted(begin, end)
+            left -= entries[begin].id in fresh
+        # What was shown stays so, even if it turned out to be older than what is shown above it.
+        self._cut_at(min([begin, *shown[:1]]))
+        return [entry for entry in entries[self._cut :] if entry.id in fresh]
 
     def show_all(self) -> bool:
         """Show everything that is loaded; False when it was shown already."""
@@ -158,15 +172,15 @@ class Window(Generic[MessageT]):
         self._settle(hold=True)
         self._cut_at(self._position_of(message_id) + 1)
 
-    def told(self, *, above: str | None = None, hidden: bool = False) -> list[CodecMessage[MessageT]]:
-        """The messages shown that the channel told, oldest first; with ``hidden`` all of them that are loaded.
-
-        With ``above``, those before that message.
-        """
+    def told(self) -> list[CodecMessage[MessageT]]:
+        """The messages shown that the channel told, oldest first."""
         self._settle(hold=True)
-        end = len(self._entries) if above is None else self._position_of(above)
-        entries = self._entries[0 if hidden else self._cut : end]
-        return [entry for entry in entries if not self._is_given(entry.id)]
+        return self._told(self._entries[self._cut :])
+
+    def told_since(self, mark: Mark) -> list[CodecMessage[MessageT]]:
+        """The messages that the channel told, shown or not, and that were not shown at ``mark``; oldest first."""
+        self._settle(hold=True)
+        return self._fresh(self._told(self._entries), mark)
 
     # --- parts
 
@@ -275,9 +289,29 @@ class Window(Generic[MessageT]):
             return len(self._entries)
         return next((at for at, entry in enumerate(self._entries) if entry.id == anchor), len(self._entries))
 
-    def _counted(self, begin: int, end: int) -> list[CodecMessage[MessageT]]:
+    def _counted(self, entries: list[CodecMessage[MessageT]]) -> list[CodecMessage[MessageT]]:
         given = self._tree.given_ids
-        return [entry for entry in self._entries[begin:end] if entry.id not in given]
+        return [entry for entry in entries if entry.id not in given] if given else entries
+
+    def _told(self, entries: list[CodecMessage[MessageT]]) -> list[CodecMessage[MessageT]]:
+        return [entry for entry in entries if not self._is_given(entry.id)] if self._tree.given_ids else entries
+
+    def _fresh(self, entries: list[CodecMessage[MessageT]], mark: Mark) -> list[CodecMessage[MessageT]]:
+        """Those that were not shown at ``mark``, and did not come by themselves since."""
+        unseen = [entry for entry in entries if entry.id not in mark.ids]
+        first_entries: dict[Node, dict[str | None, LogEntry]] = {}
+        return [entry for entry in unseen if not self._came_since(entry.id, mark.newest, first_entries)]
+
+    def _came_since(self, message_id: str, newest: str, first_entries: dict[Node, dict[str | None, LogEntry]]) -> bool:
+        node = self._tree.node_of(message_id)
+        if node is None:
+            return False
+        entries = first_entries.get(node)
+        if entries is None:
+            by_id = {entry.envelope.message_id: entry for entry in reversed(node.log.entries)}
+            entries = first_entries[node] = by_id
+        entry = entries.get(message_id)
+        return node.log.has_seeds if entry is None else not entry.is_older and entry.serial > newest
 
     def _is_given(self, message_id: str) -> bool:
         """Whether the application gave that message and the channel has not told it."""

@@ -115,8 +115,9 @@ class View(Generic[MessageT]):
     async def load_older(self, limit: int = DEFAULT_LIMIT) -> list[CodecMessage[MessageT]]:
         """Show ``limit`` older messages, fewer only when there are no more; those that came into view, oldest first.
 
-        Exact to the message, even if that shows a part of a run. Nothing is loaded, and the list is empty, while
-        another load of this view is under way and when the view is closed.
+        Exact to the message, even if that shows a part of a run; what is said meanwhile does not count. Where history
+        branches, a load may tell where known messages belong: those that show by that are in the list too, which then
+        is longer, and others may be on another branch. Empty while this view is loading, and when it is closed.
 
         Raises InvalidArgumentError (40003) for a limit that is not a positive integer, and before ``connect()``;
         HistoryFetchError (104011) when history cannot be fetched: what is shown is then as it was.
@@ -129,15 +130,15 @@ class View(Generic[MessageT]):
             return []
         async with self._loading:
             with self._muted():
-                anchor = self._window.first_id
-                while (short := limit - self._window.loaded_above(anchor)) > 0:
+                mark = self._window.mark()
+                while (short := limit - self._window.loaded_since(mark)) > 0:
                     if self._window.release(short):
                         continue
                     if not await self._fold("load_older", short):
                         break
                 if self._is_gone():
                     return []
-                shown = self._window.show_above(anchor, limit)
+                shown = self._window.show_since(mark, limit)
             self._announce()
         return shown
 
@@ -155,16 +156,16 @@ class View(Generic[MessageT]):
         async with self._loading:
             with self._muted():
                 found = next((entry for entry in self._window.told() if predicate(entry)), None)
-                seen = next((entry.id for entry in self._window.told()), None)
+                mark = self._window.mark()
                 while found is None:
                     if not self._window.show_all():
                         if not await self._fold("load_until", 1):
                             break
                         continue
                     self._owes_update = True
-                    older = self._window.told(above=seen, hidden=True)
+                    older = self._window.told_since(mark)
                     found = next((entry for entry in reversed(older) if predicate(entry)), None)
-                    seen = older[0].id if older else seen
+                    mark.ids.update(entry.id for entry in older)
                 if self._is_gone():
                     return []
                 if found is not None:

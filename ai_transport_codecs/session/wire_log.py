@@ -82,6 +82,7 @@ class LogEntry:
         "inputs",
         "is_fork",
         "is_hidden",
+        "is_older",
         "is_streamed",
         "meta",
         "node",
@@ -102,6 +103,8 @@ class LogEntry:
         self.is_streamed = is_streamed
         self.is_fork = is_fork
         """Whether it names no run itself but is the input of a fork, with the fork's id as its message id."""
+        self.is_older = False
+        """Whether it came with older history that a view asked for."""
         self.is_hidden = False
         """Whether it is output of a step's attempt that another attempt superseded."""
         self.place: EventPlace | None = None

@@ -284,3 +284,54 @@ async def test_closing_a_view_ends_its_load() -> None:
             gate.set()
             assert [await load for load in loads] == [[], []]
             assert ids(await alice.view.load_older(1)) == ["A1"]
+
+
+async def test_what_is_said_during_a_load_is_not_of_the_past() -> None:
+    async with staged() as stage:
+        desk = await opened(stage)
+        await desk.turns(2)
+        gate = asyncio.Event()
+        client = FaultyProvider(stage.hub.client("alice"), FaultPlan().on("history", 1, Hold(until=gate)))
+        async with ClientSession[str](client, CHANNEL, codec=TOY, history=False) as alice:
+            loading = asyncio.create_task(alice.view.load_older(2))
+            await settle()
+            await desk.ask("M2", "q2", "A1")
+            await settle()
+            assert ids(alice.view) == ["M2"]
+            gate.set()
+            assert ids(await loading) == ["M1", "A1"]
+            assert ids(alice.view) == ["M1", "A1", "M2"]
+
+
+@pytest.mark.parametrize("walk", [False, True])
+async def test_an_answer_whose_question_comes_with_a_load_came_into_view_by_it(walk: bool) -> None:
+    async with staged() as stage:
+        desk = await opened(stage)
+        await desk.ask("M0", "q0")
+        await desk.ask("M1", "q1")
+        await desk.answer("R0", "M0", ("A0", "a0"))
+        await desk.answer("R1", "M1", ("A1", "a1"))
+        async with stage.device(history=False, history_page_size=7) as alice:
+            assert ids(await alice.view.load_older(2)) == ["M1", "A1"]
+            if walk:
+                assert ids(await alice.view.load_until(lambda entry: entry.id == "A0")) == ["A1"]
+                return
+            assert ids(await alice.view.load_older(1)) == ["A0"]
+            assert ids(alice.view) == ["M1", "A0", "A1"]
+            assert ids(await alice.view.load_older(1)) == ["M0"]
+            assert not alice.view.has_older()
+
+
+async def test_a_load_that_moves_the_view_to_another_branch_returns_what_is_new() -> None:
+    async with staged() as stage:
+        desk = await opened(stage)
+        await desk.ask("M0", "q0")
+        await desk.answer("R0", "M0", ("A0", "a0"))
+        await desk.ask("M1", "q1", "A0")
+        await desk.answer("R1", "M1", ("A1", "a1"))
+        await desk.answer("R2", "M0", ("B0", "b0"), msg_regenerate="A0")
+        async with stage.device(history=False, history_page_size=9) as alice:
+            assert ids(await alice.view.load_older(2)) == ["M1", "A1"], "nobody knows yet that they are on another one"
+            assert ids(await alice.view.load_older(1)) == ids(alice.view) == ["B0"]
+            assert ids(await alice.view.load_older(1)) == ["M0"]
+            assert ids(alice.view) == ["M0", "B0"]

@@ -25,15 +25,24 @@ async def check(world: World) -> None:
         _check_view(f"device {number}", device.session.view, truth, _choices_of(device.session.view, truth))
     for page_size, count in ((100, 50), (1, 1), (3, 2)):
         async with late_reader(world, page_size) as session:
-            told: list[tuple[str, str]] = []
-            while session.view.has_older():
-                older = await session.view.load_older(count)
-                told = [*((each.id, each.message) for each in older), *told]
+            await _read_back(session.view, count, truth)
             _check_view(f"a late reader of pages of {page_size}", session.view, truth, {})
-            # Where the conversation branches, what pages show may turn out to be on another branch, or further up.
-            assert told == _shown(session.view) or not _is_chain(truth), f"loaded by {count}: {told}"
     async with late_reader(world, 5, history=True) as session:
         _check_view("a new device", session.view, truth, {})
+
+
+async def _read_back(view: View[str], count: int, truth: Truth) -> None:
+    """Page back to the beginning: each load returns what it brought into view, in the view's order."""
+    before: list[tuple[str, str]] = []
+    while view.has_older():
+        older = [(each.id, each.message) for each in await view.load_older(count)]
+        after = _shown(view)
+        known = {message_id for message_id, _ in before}
+        what = f"load_older({count}) of {before} to {after} returned {older}"
+        assert older == [each for each in after if each[0] not in known], what
+        assert len(older) == count or not view.has_older() or (len(older) > count and not _is_chain(truth)), what
+        assert [each for each in after if each not in older] == before or not _is_chain(truth), what
+        before = after
 
 
 def late_reader(world: World, page_size: int, *, history: bool = False) -> ClientSession[str]:
