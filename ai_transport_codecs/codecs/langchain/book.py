@@ -32,6 +32,7 @@ class MessageBook:
         "_known",
         "_lanes",
         "_plainer",
+        "_progress",
         "_results",
         "_streaming_results",
         "_texts",
@@ -47,17 +48,20 @@ class MessageBook:
         self._texts: dict[str, ChunkWriter] = {}
         self._streaming_results: dict[str, tuple[Draft, list[str]]] = {}
         self._results: dict[str, tuple[Draft, dict[str, Any]]] = {}
+        self._progress: dict[tuple[str, str], tuple[Draft, int]] = {}
 
     @property
     def is_empty(self) -> bool:
         """Whether there is no message yet."""
         return not self._keys
 
-    def chunk(self, lane: str, chunk: BaseMessageChunk, node: str | None = None) -> Events:
+    def chunk(
+        self, lane: str, chunk: BaseMessageChunk, node: str | None = None, namespace: str | None = None
+    ) -> Events:
         """A piece of a message."""
         found = self._lanes.get(lane)
         if found is None:
-            found = self._lanes[lane] = Lane(lambda first: self._chunk_writer(first, node))
+            found = self._lanes[lane] = Lane(lambda first: self._chunk_writer(first, node, namespace))
         return found.writer(chunk).add(chunk)
 
     def text(self, lane: str, text: str) -> Events:
@@ -91,15 +95,17 @@ class MessageBook:
             or self._streamed(message.id) is not None
         )
 
-    def message(self, message: BaseMessage, node: str | None = None) -> Events:
+    def message(self, message: BaseMessage, node: str | None = None, namespace: str | None = None) -> Events:
         """A whole message; one with the id of a message that came in pieces states that one anew."""
         if isinstance(message, RemoveMessage):
             return ()  # an edit of a graph's own state, nothing that anybody said
         self.note(message)
+        if isinstance(message, ToolMessage) and message.tool_call_id in self._streaming_results:
+            return self.result(message, node)
         kind = _kind(message)
         streamed = self._streamed(message.id) if kind == "ai" else None
         ends = () if streamed is None else streamed.end()
-        draft = self._draft(kind, "whole", node, instead_of=streamed)
+        draft = self._draft(kind, "whole", node, namespace, instead_of=streamed)
         return [*ends, *whole_events(draft, message_values(self._plainer, message))]
 
     def block_event(self, lane: str, event: Mapping[str, Any], node: str | None = None) -> Events:
@@ -144,15 +150,35 @@ class MessageBook:
             return ()
         return whole_events(self._draft("tool", "whole", node, instead_of=draft), values)
 
+    def progress(
+        self, kind: str, lane: str, value: Any, node: str | None = None, namespace: str | None = None
+    ) -> Events:
+        """One more of what a graph says beside its messages: a message for each kind and lane, which gets longer."""
+        draft, count = self._progress.get((kind, lane), (None, 0))
+        if draft is None:
+            draft = self._draft("ai", "whole", node, namespace)
+        self._progress[kind, lane] = (draft, count + 1)
+        draft.extend(f"additional_kwargs/{kind}", count, self._plainer.try_plain(kind, value), is_final=True)
+        return draft.events()
+
     def finish(self) -> Events:
         """The ends of all messages that have not ended."""
         return [event for draft in list(self._drafts) for event in draft.end()]
 
-    def _chunk_writer(self, chunk: BaseMessageChunk, node: str | None) -> ChunkWriter:
-        return ChunkWriter(self._draft(_kind(chunk), "chunks", node), self._plainer)
+    def _chunk_writer(self, chunk: BaseMessageChunk, node: str | None, namespace: str | None) -> ChunkWriter:
+        return ChunkWriter(self._draft(_kind(chunk), "chunks", node, namespace), self._plainer)
 
-    def _draft(self, kind: str, form: str, node: str | None, *, instead_of: Draft | None = None) -> Draft:
-        header = {"messageType": kind, "form": form} | ({"node": node} if node else {})
+    def _draft(
+        self,
+        kind: str,
+        form: str,
+        node: str | None,
+        namespace: str | None = None,
+        *,
+        instead_of: Draft | None = None,
+    ) -> Draft:
+        header = {"messageType": kind, "form": form}
+        header |= {name: value for name, value in (("node", node), ("namespace", namespace)) if value}
         if instead_of is None:
             self._keys += 1
             draft = Draft(f"m{self._keys}", header)

@@ -8,7 +8,7 @@ from typing import Any, Final
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, BaseMessageChunk, ToolMessage
 from langchain_core.messages.utils import message_chunk_to_message
 
-from .messages import parse_args
+from .messages import ASIDES, parse_args
 
 _CALL_BLOCKS: Final = frozenset(
     {
@@ -55,7 +55,8 @@ def as_history(messages: Iterable[BaseMessage]) -> list[BaseMessage]:
     An answer that was cut off becomes a final message without its half-received tool calls, and without the thoughts
     and the provider's own tool calls that led to nothing. Tool calls that were never answered, though the conversation
     went on, are taken away: providers refuse them. A call's result comes directly after the message that made the call;
-    a result of no call is left out, and so is a message that is empty. Messages that are fine are returned as they are;
+    a result of no call is left out, and so is a message that is empty, a graph's
+    question to a person, and what a graph told of its progress. Messages that are fine are returned as they are;
     none is changed.
     """
     spoken: list[_Spoken] = []
@@ -85,7 +86,8 @@ def _answer(message: AIMessage, answered: Iterable[Any], *, is_last: bool) -> Ba
     if isinstance(message, AIMessageChunk):
         final = message_chunk_to_message(message.model_copy(update={"tool_calls": [], "invalid_tool_calls": []}))
         return _without_calls(final, frozenset())
-    if not (message.content or message.additional_kwargs or message.tool_calls or message.invalid_tool_calls):
+    said = message.content or message.tool_calls or message.invalid_tool_calls
+    if not said and message.additional_kwargs.keys() <= ASIDES:
         return None
     keep = frozenset(answered)
     calls = [*message.tool_calls, *message.invalid_tool_calls]

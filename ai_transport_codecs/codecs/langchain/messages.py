@@ -33,7 +33,20 @@ _log = logging.getLogger("ai_transport_codecs.codecs.langchain")
 Values: TypeAlias = dict[str, Any]
 
 INTERRUPT: Final = "interrupt"
-"""The key of ``additional_kwargs`` that makes a message a graph's question to a person: its ``id`` and ``value``."""
+"""The key of ``additional_kwargs`` that makes a message a graph's question to a person: its ``id`` and ``value``.
+
+A question whether tools may run has ``calls`` besides: of each its ``tool_call_id``, ``name``, ``args`` and the
+decisions that are ``allowed``.
+"""
+
+CUSTOM: Final = "custom"
+"""The key of ``additional_kwargs`` under which a message has what a graph's node wrote with ``get_stream_writer()``."""
+
+UPDATES: Final = "updates"
+"""The key of ``additional_kwargs`` under which a message has what a graph's nodes did to its state, by ``node``."""
+
+ASIDES: Final = frozenset({INTERRUPT, CUSTOM, UPDATES})
+"""What messages without content say to people, and to no model."""
 
 CLASSES: Final[Mapping[str, tuple[type[BaseMessage], type[BaseMessageChunk]]]] = {
     "ai": (AIMessage, AIMessageChunk),

@@ -17,12 +17,13 @@ from .messages import build_message
 class StreamedMessage:
     """One message of the agent: its data so far, and the streams that extend it."""
 
-    __slots__ = ("blocks", "document", "form", "is_complete", "kind", "message", "node")
+    __slots__ = ("blocks", "document", "form", "is_complete", "kind", "message", "namespace", "node")
 
     def __init__(self) -> None:
         self.kind = "ai"
         self.form = "chunks"
         self.node: str | None = None
+        self.namespace: str | None = None
         self.document = Document()
         self.blocks: dict[str, TextBuffer] = {}
         self.is_complete = False
@@ -87,3 +88,11 @@ class LangChainProjection:
         """The name of the graph node that produced a message, when a graph did."""
         state = self.states.get(message_id)
         return state.node if isinstance(state, StreamedMessage) else None
+
+    def namespace(self, message_id: str) -> str | None:
+        """The subgraph that a message came from, as LangGraph names it (``"research:4f…|search:9c…"``); None for none.
+
+        Two runs of one subgraph in the same turn have two namespaces.
+        """
+        state = self.states.get(message_id)
+        return state.namespace if isinstance(state, StreamedMessage) else None

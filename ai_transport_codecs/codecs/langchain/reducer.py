@@ -13,7 +13,7 @@ from ai_transport_codecs.wire.text import TextBuffer
 
 from .document import Document
 from .messages import INTERRUPT, build_message
-from .pointers import Steps, try_parse, try_parse_all
+from .pointers import MAX_POINTERS, Steps, try_parse, try_parse_all
 from .projection import GivenMessage, LangChainProjection, StreamedMessage
 
 NOT_APPROVED: Final = "The user did not approve this tool call."
@@ -56,7 +56,9 @@ def _delta(projection: LangChainProjection, message_id: str, event: Event) -> No
             state.message = None
 
 
-def _start(attach: Callable[[Document, Steps, TextBuffer], None]) -> Callable[[LangChainProjection, str, Event], None]:
+def _start(
+    attach: Callable[[Document, Steps, TextBuffer], None], max_places: int
+) -> Callable[[LangChainProjection, str, Event], None]:
     def fold(projection: LangChainProjection, message_id: str, event: Event) -> None:
         block, path = event.get("block"), event.get("path")
         places = try_parse_all(path) if isinstance(path, str) else None
@@ -68,7 +70,7 @@ def _start(attach: Callable[[Document, Steps, TextBuffer], None]) -> Callable[[L
             buffer.replace("")  # the stream is stated anew, with all its text
             return
         buffer = state.blocks[block] = TextBuffer()
-        for steps in places:
+        for steps in places[:max_places]:
             attach(state.document, steps, buffer)
 
     return fold
@@ -79,6 +81,7 @@ def _message(projection: LangChainProjection, message_id: str, event: Event) -> 
     state.kind = event.get("messageType", "ai")
     state.form = event.get("form", "whole")
     state.node = event.get("node")
+    state.namespace = event.get("namespace")
     state.document = Document()
     state.blocks = {}
     state.is_complete = event.get("complete") is True
@@ -184,9 +187,12 @@ STREAM_KINDS: Final[Mapping[str, Callable[[Document, Steps, TextBuffer], None]]]
 }
 """The kinds of streams, and how the text of one becomes part of a message."""
 
+_LINES: Final = frozenset({"items", "value"})
+"""Streams that every read parses: of several places, which only texts have, the first counts."""
+
 _OUTPUTS: Final[Mapping[str, Callable[[LangChainProjection, str, Event], None]]] = {
     **{f"{kind}-delta": _delta for kind in STREAM_KINDS},
-    **{f"{kind}-start": _start(attach) for kind, attach in STREAM_KINDS.items()},
+    **{f"{kind}-start": _start(attach, 1 if kind in _LINES else MAX_POINTERS) for kind, attach in STREAM_KINDS.items()},
     "message": _message,
     "patch": _patch,
     "message-end": _end,

@@ -68,6 +68,7 @@ OUTPUTS: Final[tuple[OutputRow, ...]] = (
         fields.choice("messageType", CLASSES, "ai"),
         fields.choice("form", FORMS, "whole"),
         fields.text("node"),
+        fields.text("namespace"),
         fields.flag("complete"),
         data=value_data("data"),
     ),

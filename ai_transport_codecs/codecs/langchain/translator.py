@@ -4,6 +4,9 @@ Accepted, each item for itself, so a source may mix them:
 
 * message chunks and whole messages, bare or with LangGraph's metadata, also inside ``(mode, data)`` and
   ``(namespace, mode, data)`` tuples;
+* in such tuples, what a graph says beside its messages: what nodes write (``custom``), what they do to the state
+  (``updates``, without its messages), the words of tools that run (``tools``). What a graph's other modes say is
+  said by these already;
 * strings, as of ``StrOutputParser``: one message of text;
 * events of ``astream_events(version="v2")``: the chat models' chunks and the tools' results; what chains repeat of them
   is left out;
@@ -17,7 +20,6 @@ Anything else raises UnsupportedEventError, which says what to stream instead.
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -34,9 +36,8 @@ from .book import Events, MessageBook
 from .draft import Event
 from .events_v2 import is_v2_event, messages_in, v2_events
 from .events_v3 import GraphEvents, is_v3_event
+from .messages import CUSTOM, UPDATES
 from .plain import Plainer
-
-_log = logging.getLogger("ai_transport_codecs.codecs.langchain")
 
 _BARE: Final = ""
 _TEXT: Final = "text"
@@ -48,13 +49,12 @@ _NOTHING_SAID: Final[Events] = ()
 class LangChainTranslator:
     """The items of one source to output events; see the module for what it accepts."""
 
-    __slots__ = ("_book", "_graph", "_handlers", "_parsed", "_skipped_modes")
+    __slots__ = ("_book", "_graph", "_handlers", "_parsed")
 
     def __init__(self) -> None:
         self._book = MessageBook()
         self._graph = GraphEvents(self._book)
         self._parsed: list[Any] = []
-        self._skipped_modes: set[str] = set()
         self._handlers: dict[type[Any], Callable[[Any], Events]] = {}
 
     def translate(self, item: Any) -> Events:
@@ -104,7 +104,7 @@ class LangChainTranslator:
         if is_v3_event(item):
             return self._graph.events(item)
         if item.get("type") in GRAPH_MODES and "data" in item and "ns" in item:
-            return self._mode(item["type"], item["data"])
+            return self._mode(item["type"], item["data"], tuple(item["ns"]))
         if next(messages_in(list(item.values())), None) is not None or _has_messages(item):
             raise _unsupported(item, 'it is a graph\'s state: stream the graph with stream_mode="messages"')
         return self._value(item)
@@ -131,26 +131,53 @@ class LangChainTranslator:
                 return self._with_metadata(message, metadata)
             case (str() as mode, data) if mode in GRAPH_MODES:
                 return self._mode(mode, data)
-            case (tuple(), str() as mode, data) if mode in GRAPH_MODES:
-                return self._mode(mode, data)
+            case (tuple() as namespace, str() as mode, data) if mode in GRAPH_MODES:
+                return self._mode(mode, data, namespace)
+            case (tuple() as namespace, (BaseMessage() as message, Mapping() as metadata)):
+                return self._with_metadata(message, metadata, namespace)
             case (tuple(), data):
                 return self.translate(data)
         raise _unsupported(item, 'stream a graph with stream_mode="messages"')
 
-    def _mode(self, mode: str, data: Any) -> Events:
+    def _mode(self, mode: str, data: Any, namespace: tuple[str, ...] = ()) -> Events:
+        """What a graph yields in one of several modes; those that only repeat or describe give nothing."""
         if mode == "messages":
-            return self.translate(tuple(data) if isinstance(data, list) else data)
-        if mode == "custom" and mode not in self._skipped_modes:
-            self._skipped_modes.add(mode)
-            _log.warning("a graph's custom events are left out of the stream: they belong to no message")
+            match data:
+                case (BaseMessage() as message, Mapping() as metadata):
+                    return self._with_metadata(message, metadata, namespace)
+                case list():
+                    return self.translate(tuple(data))
+            return self.translate(data)
+        if mode == "custom":
+            where = _joined(namespace)
+            return self._book.progress(CUSTOM, where or "", data, namespace=where)
+        if mode == "updates" and isinstance(data, Mapping):
+            return self._updates(data, _joined(namespace))
+        if mode == "tools" and isinstance(data, Mapping) and data.get("event") == "tool-output-delta":
+            call_id, delta = data.get("tool_call_id"), data.get("delta")
+            if isinstance(call_id, str) and isinstance(delta, str):
+                return self._book.result_delta(call_id, delta)
         return _NOTHING_SAID
 
-    def _with_metadata(self, message: BaseMessage, metadata: Mapping[str, Any]) -> Events:
+    def _updates(self, data: Mapping[str, Any], namespace: str | None) -> Events:
+        """What nodes did to the state, without its messages: these are said when they are made."""
+        events: list[Event] = []
+        for node, update in data.items():
+            said = {} if node.startswith("__") else _without_messages(update)
+            if said:
+                events += self._book.progress(
+                    UPDATES, namespace or "", {"node": node, "update": said}, namespace=namespace
+                )
+        return events
+
+    def _with_metadata(
+        self, message: BaseMessage, metadata: Mapping[str, Any], namespace: tuple[str, ...] = ()
+    ) -> Events:
         node = metadata.get("langgraph_node")
         if isinstance(message, BaseMessageChunk):
             lane = metadata.get("run_id") or metadata.get("langgraph_checkpoint_ns") or metadata.get("checkpoint_ns")
-            return self._book.chunk(str(lane or _BARE), message, node)
-        return self._book.message(message, node)
+            return self._book.chunk(str(lane or _BARE), message, node, _joined(namespace))
+        return self._book.message(message, node, _joined(namespace))
 
 
 _HANDLERS: Final[tuple[tuple[type[Any], str], ...]] = (
@@ -171,6 +198,26 @@ _HANDLERS: Final[tuple[tuple[type[Any], str], ...]] = (
 def _has_messages(item: Mapping[str, Any]) -> bool:
     """Whether a mapping is what ``stream_mode="updates"`` gives: for each node, what it adds to the state."""
     return any(next(messages_in(value), None) is not None for value in item.values())
+
+
+def _joined(namespace: tuple[str, ...]) -> str | None:
+    """A subgraph's name as one text; None for the graph itself."""
+    return "|".join(map(str, namespace)) or None
+
+
+def _without_messages(update: Any) -> dict[str, Any]:
+    """The part of a node's update that is no message; a node may give several updates, or a command."""
+    if type(update).__name__ == "Command":  # known by name, since LangGraph need not be installed
+        update = update.update
+    if isinstance(update, list | tuple):
+        return {key: value for each in update for key, value in _without_messages(each).items()}
+    if not isinstance(update, Mapping):
+        return {}
+    return {
+        str(key): value
+        for key, value in update.items()
+        if value is not None and key != "messages" and next(messages_in(value), None) is None
+    }
 
 
 def _is_patch(entry: Any) -> bool:

@@ -108,6 +108,18 @@ def test_outputs_of_no_message_are_ignored() -> None:
     assert fold(event, message_id="").messages == []
 
 
+@pytest.mark.parametrize(("kind", "line", "value"), [("items", "1\n2\n", [1, 2]), ("value", "1\n2\n", 2)])
+def test_a_stream_of_values_has_one_place_however_many_a_stranger_names(kind: str, line: str, value: Any) -> None:
+    names = [f"k{n}" for n in range(8)]
+    paths = [f"additional_kwargs/{name}" + ("/#0" if kind == "items" else "") for name in names]
+    projection = fold(
+        {"type": "message", "messageType": "ai", "form": "whole", "data": {}},
+        {"type": f"{kind}-start", "block": "1", "path": " ".join(paths)},
+        {"type": f"{kind}-delta", "block": "1", "delta": line},
+    )
+    assert projection.messages[0].additional_kwargs == {"k0": value}
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),

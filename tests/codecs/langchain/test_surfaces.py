@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import pytest
@@ -25,9 +24,10 @@ from langchain_core.outputs import ChatGenerationChunk, GenerationChunk
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnablePassthrough
 from langchain_core.runnables.utils import AddableDict
+from langgraph.types import Command
 from pydantic import BaseModel
 
-from ai_transport_codecs.codecs.langchain import CODEC
+from ai_transport_codecs.codecs.langchain import CODEC, as_history
 from ai_transport_codecs.errors import UnsupportedEventError
 from tests.codecs.langchain.wire import live, write_all
 
@@ -166,11 +166,58 @@ def test_other_modes_repeat_what_messages_say(mode: str) -> None:
     assert messages([CHUNK, (mode, {"messages": [AIMessage("a")]})]) == [AIMessage("a")]
 
 
-def test_custom_events_are_left_out_with_one_warning(caplog: pytest.LogCaptureFixture) -> None:
-    assert messages([("custom", 1), ("custom", 2), CHUNK]) == [AIMessage("a")]
-    assert [record.message for record in caplog.records if record.levelno == logging.WARNING] == [
-        "a graph's custom events are left out of the stream: they belong to no message"
+def test_what_nodes_write_is_one_message_for_each_graph_which_grows_by_appends() -> None:
+    inner = ("search:1",)
+    items: list[Any] = [("custom", {"looking": n}) for n in range(4)]
+    items += [CHUNK, (inner, "custom", "found"), ("custom", {"looking": 4})]
+    log = write_all(items)
+    reader = live(log.deliveries)
+    outer, answer, nested = reader.messages
+    assert outer.additional_kwargs == {"custom": [{"looking": n} for n in range(5)]}
+    assert answer == AIMessage("a")
+    assert nested.additional_kwargs == {"custom": ["found"]}
+    assert [reader.namespace(f"id-m{n}") for n in (1, 2, 3)] == [None, None, "search:1"]
+    assert len([delivery for delivery in log.deliveries if delivery.name is not None]) < 10
+    assert as_history(reader.messages) == [AIMessage("a")]
+
+
+def test_updates_are_said_without_the_messages_and_without_what_is_the_graphs_own() -> None:
+    command = Command(update={"stage": "done", "messages": [AIMessage("a")]})
+    said = messages(
+        [
+            CHUNK,
+            ("updates", {"plan": {"steps": ["look", "pack"], "messages": [AIMessage("a")], "documents": None}}),
+            ("updates", {"quiet": None, "__interrupt__": ("?",), "ends": [command]}),
+        ]
+    )
+    assert said[0] == AIMessage("a")
+    updates = [{"node": "plan", "update": {"steps": ["look", "pack"]}}, {"node": "ends", "update": {"stage": "done"}}]
+    assert [message.additional_kwargs for message in said[1:]] == [{"updates": updates}]
+
+
+def test_a_tools_words_and_then_its_result_are_one_message() -> None:
+    result = ToolMessage("half and half", tool_call_id="c", name="f", id="t")
+    items: list[Any] = [
+        ("tools", {"event": "tool-started", "tool_call_id": "c", "tool_name": "f"}),
+        ("tools", {"event": "tool-output-delta", "tool_call_id": "c", "delta": "half "}),
+        ("tools", {"event": "tool-output-delta", "tool_call_id": "c", "delta": {"no": "text"}}),
+        ("messages", (result, {"langgraph_node": "tools"})),
+        ("tools", {"event": "tool-finished", "tool_call_id": "c", "output": result}),
     ]
+    assert messages(items[:3]) == [ToolMessage("half ", tool_call_id="c")]
+    assert messages(items) == [result]
+
+
+def test_two_subgraphs_that_speak_at_once_do_not_mix() -> None:
+    def piece(task: str, text: str) -> Any:
+        metadata = {"langgraph_node": "model", "langgraph_checkpoint_ns": f"{task}|model:1"}
+        return ((task,), "messages", (AIMessageChunk(text), metadata))
+
+    log = write_all([piece("a:1", "a"), piece("b:1", "b"), piece("a:1", "A"), piece("b:1", "B")])
+    reader = live(log.deliveries)
+    assert [message.text for message in reader.messages] == ["aA", "bB"]
+    assert [reader.namespace(f"id-m{n}") for n in (1, 2)] == ["a:1", "b:1"]
+    assert [reader.node(f"id-m{n}") for n in (1, 2)] == ["model", "model"]
 
 
 def test_edits_of_a_graphs_state_are_nothing_that_anybody_said() -> None:
