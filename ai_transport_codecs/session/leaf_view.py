@@ -103,12 +103,13 @@ class LeafView(Generic[MessageT]):
         async with self._turn():
             before = self._all()
             hidden = self._hidden(before)
-            first = before[hidden].id if hidden < len(before) else None
+            # Not only the oldest one shown: it is left out if its turn turns out to have failed.
+            shown = {entry.id for entry in before[hidden:]}
             await self._hydrator.fold_until(
-                lambda: self.is_closed or (self._is_pinned and self._count_above(first) >= limit)
+                lambda: self.is_closed or (self._is_pinned and _first_of(shown, self._all()) >= limit)
             )
             messages = [] if self._is_over() else self._all()
-            end = _position(messages, first)
+            end = _first_of(shown, messages)
             start = max(0, end - limit)
             self._seam = messages[start - 1].id if start else None
             return messages[start:end]
@@ -174,9 +175,6 @@ class LeafView(Generic[MessageT]):
             return 0
         return next((position + 1 for position, each in enumerate(messages) if each.id == self._seam), 0)
 
-    def _count_above(self, first: str | None) -> int:
-        return _position(self._all(), first)
-
     def _all(self) -> list[CodecMessage[MessageT]]:
         if not self._is_pinned:
             return []
@@ -226,3 +224,8 @@ class LeafView(Generic[MessageT]):
 def _position(messages: list[CodecMessage[MessageT]], first: str | None) -> int:
     """Where the message with that id is, or the end."""
     return next((position for position, each in enumerate(messages) if each.id == first), len(messages))
+
+
+def _first_of(shown: set[str], messages: list[CodecMessage[MessageT]]) -> int:
+    """Where the first message is that was shown, or the end."""
+    return next((position for position, each in enumerate(messages) if each.id in shown), len(messages))
