@@ -113,7 +113,7 @@ class ChoiceWriter:
                 continue
             if field == "logprobs":
                 self._logprobs(value, out)
-            elif field not in known or known[field] != value:
+            elif isinstance(field, str) and (field not in known or known[field] != value):
                 news = self._said.news(field, value)
                 if news is not None:
                     about[field] = news
@@ -142,7 +142,9 @@ class ChoiceWriter:
             elif value:
                 out.append({"type": stream.delta_type, "key": key, "path": stream.path, "delta": value})
 
-    def _write_field(self, field: str, value: Any, about: dict[str, Any], out: list[Event]) -> None:
+    def _write_field(self, field: Any, value: Any, about: dict[str, Any], out: list[Event]) -> None:
+        if not isinstance(field, str):
+            return  # JSON has no such name
         if field == "tool_calls":
             self._calls.write(value, out)
         elif field in _SAID_ONCE:
@@ -170,9 +172,11 @@ class ChoiceWriter:
         if value:
             out.append(stream.delta(value))
 
-    def _object(self, field: str, value: Mapping[str, Any], about: dict[str, Any], out: list[Event]) -> None:
+    def _object(self, field: str, value: Mapping[Any, Any], about: dict[str, Any], out: list[Event]) -> None:
         said = self._objects.setdefault(field, Said())
         for key, item in value.items():
+            if not isinstance(key, str):
+                continue
             place = f"message/{field}/{step(key)}"
             if isinstance(item, str) and key in _GROWN_IN_OBJECTS[field]:
                 stream = self._texts.get(place)
@@ -187,7 +191,7 @@ class ChoiceWriter:
 
     def _logprobs(self, logprobs: Any, out: list[Event]) -> None:
         for field, value in logprobs.items() if isinstance(logprobs, Mapping) else ():
-            if isinstance(value, list | tuple):
+            if isinstance(value, list | tuple) and isinstance(field, str):
                 self._items(f"logprobs/{step(field)}", value, out)
 
     def _items(self, place: str, items: list[Any] | tuple[Any, ...], out: list[Event]) -> None:
@@ -264,7 +268,7 @@ class CompletionWriter:
                 continue
             if field == "usage":
                 self._usage = value
-            elif field not in _FIRST_COUNTS or (value and field not in known):
+            elif isinstance(field, str) and (field not in _FIRST_COUNTS or (value and field not in known)):
                 news = self._said.news(field, value)
                 if news is not None:
                     about = about or {}

@@ -279,6 +279,17 @@ def test_the_source_may_change_an_item_once_it_is_translated() -> None:
     assert events == before
 
 
+def test_names_that_json_cannot_have_are_left_out_wherever_they_are() -> None:
+    delta: dict[Any, Any] = {"content": "Hi", 1: "x", "reasoning": {2: "y", "effort": "low"}, (3,): [4]}
+    odd: dict[Any, Any] = {**chunk(delta), 5: 6}
+    odd["choices"][0] |= {7: 8, "logprobs": {9: [10]}}
+
+    found = completion_of([odd, chunk({"content": "."})])
+
+    assert found["choices"][0]["message"]["content"] == "Hi."
+    assert all(isinstance(name, str) for part in (found, *found["choices"], message_of([odd])) for name in part)
+
+
 def test_what_json_cannot_carry_does_not_stop_the_stream() -> None:
     found = completion_of(
         [
