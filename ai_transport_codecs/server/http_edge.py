@@ -19,11 +19,7 @@ _ABOUT: Final = (
     " in production, use Ably.\n"
 )
 
-# Front ends come from another port of this machine. Whoever asks has to show a key or a token, never a cookie.
-_CORS: Final = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "Link,X-Ably-Errorcode,X-Ably-Errormessage",
-}
+_EXPOSED: Final = "Link,X-Ably-Errorcode,X-Ably-Errormessage"
 _PREFLIGHT: Final = {
     "Access-Control-Allow-Methods": "GET,POST,PATCH,OPTIONS",
     "Access-Control-Max-Age": "3600",
@@ -44,9 +40,10 @@ class HttpEdge:
             return await self._sockets.serve(request)
         if request.method == "OPTIONS":
             allowed = request.headers.get("Access-Control-Request-Headers", "*")
-            return web.Response(status=204, headers=_CORS | _PREFLIGHT | {"Access-Control-Allow-Headers": allowed})
+            headers = _cors(request) | _PREFLIGHT | {"Access-Control-Allow-Headers": allowed}
+            return web.Response(status=204, headers=headers)
         if request.path == "/":
-            return web.Response(text=_ABOUT, headers=_CORS)
+            return web.Response(text=_ABOUT, headers=_cors(request))
         try:
             asked = Request(request.method, split_path(request.raw_path), request.query, request.headers)
             asked = asked._replace(body=await request.read())
@@ -59,9 +56,26 @@ class HttpEdge:
         return _response(request, reply)
 
 
+def _cors(request: web.Request) -> dict[str, str]:
+    """Front ends come from another port of this machine. Whoever asks has to show a key or a token, never a cookie.
+
+    All the same ably-js asks with credentials whenever it has an Authorization header to send, and browsers then take
+    no wildcard for an answer.
+    """
+    origin = request.headers.get("Origin")
+    if origin is None:
+        return {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": _EXPOSED}
+    return {
+        "Access-Control-Allow-Origin": origin,
+        "Access-Control-Allow-Credentials": "true",
+        "Access-Control-Expose-Headers": _EXPOSED,
+        "Vary": "Origin",
+    }
+
+
 def _response(request: web.Request, reply: Reply) -> web.Response:
     wire = Request("", (), request.query, request.headers).answer_format()
     raw = wire.encode(reply.value)
     # ably-js compares the type of an error as text, so it has no charset.
-    headers = {**_CORS, **reply.headers, "Content-Type": wire.content_type}
+    headers = {**_cors(request), **reply.headers, "Content-Type": wire.content_type}
     return web.Response(status=reply.status, body=raw.encode() if isinstance(raw, str) else raw, headers=headers)

@@ -103,7 +103,8 @@ async def test_a_front_end_of_another_port_may_ask(server: LocalServer) -> None:
     async with aiohttp.ClientSession() as session:
         async with session.options(f"{server.url}/channels/x/messages", headers=asked) as answer:
             assert answer.status == 204
-            assert answer.headers["Access-Control-Allow-Origin"] == "*"
+            assert answer.headers["Access-Control-Allow-Origin"] == "http://localhost:3000"
+            assert answer.headers["Access-Control-Allow-Credentials"] == "true"  # ably-js asks with them
             assert answer.headers["Access-Control-Allow-Headers"] == "authorization"
         async with session.get(f"{server.url}/channels/x/messages", headers=BASIC) as answer:
             assert "Link" in answer.headers["Access-Control-Expose-Headers"]
