@@ -44,6 +44,7 @@ export function Chat({ client, sessionName, isPanel, pageSize, suggestions }: Ch
       )}
       <Messages conversation={conversation} suggestions={suggestions} />
       <Composer
+        isReady={conversation.isReady}
         isBusy={conversation.status !== 'idle'}
         onSend={(text) => void conversation.send(text)}
         onStop={() => void conversation.stop()}

@@ -1,13 +1,14 @@
 import { useState, type FormEvent, type KeyboardEvent } from 'react';
 
 interface ComposerProps {
+  isReady: boolean;
   isBusy: boolean;
   onSend: (text: string) => void;
   onStop: () => void;
 }
 
 /** Where one writes. Enter sends, Shift+Enter begins a line. */
-export function Composer({ isBusy, onSend, onStop }: ComposerProps) {
+export function Composer({ isReady, isBusy, onSend, onStop }: ComposerProps) {
   const [text, setText] = useState('');
   const send = (event: FormEvent | KeyboardEvent) => {
     event.preventDefault();
@@ -21,7 +22,8 @@ export function Composer({ isBusy, onSend, onStop }: ComposerProps) {
       <textarea
         data-testid="composer"
         aria-label="Message"
-        placeholder="Say something"
+        placeholder={isReady ? 'Say something' : 'Connecting…'}
+        disabled={!isReady}
         rows={1}
         value={text}
         onChange={(event) => setText(event.target.value)}

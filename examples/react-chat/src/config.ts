@@ -2,27 +2,23 @@
 export interface Config {
   /** A server that speaks Ably's protocol; without it, Ably itself. */
   endpoint?: string | null;
-  /** The agent's route for invocations. */
-  apiUrl: string;
-  /** The agent's route for Ably tokens. */
-  authUrl: string;
-  sessionName: string;
+  /** The agent's application: it has the routes `chat`, for invocations, and `token`. */
+  api: string;
+  /** The session of pages whose address names none. */
+  session: string;
   /** What one could ask. */
   suggestions?: string[];
   /** Routes that break things on purpose; only a demo has them. */
-  adminUrl?: string | null;
+  admin?: string | null;
 }
 
-const environment = import.meta.env;
-
-const fromBuild = {
-  endpoint: environment.VITE_ABLY_ENDPOINT,
-  apiUrl: environment.VITE_API_URL,
-  authUrl: environment.VITE_AUTH_URL,
-  sessionName: environment.VITE_SESSION_NAME,
+const fromBuild: Partial<Config> = {
+  endpoint: import.meta.env.VITE_ABLY_ENDPOINT,
+  api: import.meta.env.VITE_API,
+  session: import.meta.env.VITE_SESSION,
 };
 
-const defaults: Config = { apiUrl: '/api/chat', authUrl: '/api/token', sessionName: 'chat:1' };
+const defaults: Config = { api: '/api', session: 'chat:1' };
 
 /** The configuration for one device. A missing `config.json` is no error: then the defaults and the build decide. */
 export async function loadConfig(device = ''): Promise<Config> {

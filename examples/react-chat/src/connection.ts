@@ -6,7 +6,7 @@ import type { Config } from './config';
 export function connect(config: Config, sessionName: string, clientId: string): Ably.Realtime {
   const options: Ably.ClientOptions = {
     clientId,
-    authUrl: config.authUrl,
+    authUrl: `${config.api}/token`,
     authParams: { sessionName, clientId },
     echoMessages: true,
   };

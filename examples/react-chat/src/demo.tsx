@@ -11,13 +11,13 @@ const DEVICES = [
 /** Two devices side by side, each a page of its own, and what can go wrong. */
 function Demo({ config }: { config: Config }) {
   const parameters = new URLSearchParams(location.search);
-  const session = parameters.get('session') ?? config.sessionName;
+  const session = parameters.get('session') ?? config.session;
   const frames = useRef<(HTMLIFrameElement | null)[]>([]);
   const [down, setDown] = useState<Record<string, boolean>>({});
   const [note, setNote] = useState('');
 
   const order = async (path: string, body: object) => {
-    const response = await fetch(`${config.adminUrl}/${path}`, {
+    const response = await fetch(`${config.admin}/${path}`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(body),
@@ -45,13 +45,13 @@ function Demo({ config }: { config: Config }) {
             type="button"
             data-testid={`cut-${device}`}
             aria-pressed={Boolean(down[device])}
-            disabled={!config.adminUrl}
+            disabled={!config.admin}
             onClick={() => void cut(device)}
           >
             {down[device] ? `Restore ${client}’s network` : `Cut ${client}’s network`}
           </button>
         ))}
-        <button type="button" data-testid="kill-agent" disabled={!config.adminUrl} onClick={() => void kill()}>
+        <button type="button" data-testid="kill-agent" disabled={!config.admin} onClick={() => void kill()}>
           Kill the agent
         </button>
         <button type="button" data-testid="cancel" onClick={cancel}>

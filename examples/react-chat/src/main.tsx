@@ -13,14 +13,14 @@ const root = createRoot(document.getElementById('root')!);
 
 try {
   const config = await loadConfig(parameters.get('device') ?? '');
-  const sessionName = parameters.get('session') ?? config.sessionName;
+  const sessionName = parameters.get('session') ?? config.session;
   const clientId = parameters.get('client') ?? rememberedName();
   const client = connect(config, sessionName, clientId);
   document.title = `${clientId} · ${sessionName}`;
   root.render(
     <StrictMode>
       <AblyProvider client={client}>
-        <ChatTransportProvider channelName={sessionName} api={config.apiUrl}>
+        <ChatTransportProvider channelName={sessionName} api={`${config.api}/chat`}>
           <Chat
             client={client}
             sessionName={sessionName}

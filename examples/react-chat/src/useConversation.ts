@@ -35,8 +35,15 @@ export function useConversation(pageSize: number) {
   const view = useView({ limit: pageSize });
   const [failure, setFailure] = useState<string>();
 
+  const [isReady, setReady] = useState(false);
+
   useEffect(() => {
     if (sessionError) return undefined;
+    setReady(false);
+    session.connect().then(
+      () => setReady(true),
+      (error: Error) => setFailure(error.message),
+    );
     return session.on('error', (error) => setFailure(error.message));
   }, [session, sessionError]);
 
@@ -62,6 +69,7 @@ export function useConversation(pageSize: number) {
 
   return {
     entries,
+    isReady,
     status: active.length > 0 ? 'streaming' : isWaiting ? 'submitted' : 'idle',
     error: sessionError?.message ?? chat.error?.message ?? view.loadError?.message ?? failure,
     clearError: () => {

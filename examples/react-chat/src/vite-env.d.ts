@@ -2,7 +2,6 @@
 
 interface ImportMetaEnv {
   readonly VITE_ABLY_ENDPOINT?: string;
-  readonly VITE_API_URL?: string;
-  readonly VITE_AUTH_URL?: string;
-  readonly VITE_SESSION_NAME?: string;
+  readonly VITE_API?: string;
+  readonly VITE_SESSION?: string;
 }
