@@ -14,12 +14,16 @@ from typing import Any, Final
 
 from ai_transport_codecs import MemoryHub
 from tests.session.scale import bytes_of, end_all, one_session, open_runs, stream_all
-from tests.session.stage import staged
+from tests.session.stage import settle, staged
 from tests.session.view_stage import closed_session, opened
 
 SHORT_HISTORY: Final = 1_000
 LONG_HISTORY: Final = 10_000
 """Messages of a conversation: half of them questions, half of them answers."""
+SHORT_CONVERSATION: Final = 100
+LONG_CONVERSATION: Final = 10_000
+"""Messages that were said before the turns that are timed."""
+TURNS: Final = 50
 FEW_RUNS: Final = 100
 MANY_RUNS: Final = 1_000
 DELTAS: Final = 10
@@ -56,6 +60,29 @@ async def _hydrating(messages: int) -> float:
     return best / messages * 1e6
 
 
+async def _taking_turns(messages: int) -> float:
+    """Microseconds per turn of following a conversation of that length, which is read after each turn."""
+    async with staged() as stage:
+        desk = await opened(stage)
+        await desk.turns(messages // 2)
+        async with stage.device() as session:
+            best, done = float("inf"), messages // 2
+            for _ in range(ROUNDS):
+                shown = len(session.view.messages)
+
+                async def turns(begin: int = done) -> None:
+                    for number in range(begin, begin + TURNS):
+                        await desk.turns(1, begin=number)
+                        await settle(5)
+                        session.view.get_messages()
+
+                best = min(best, await _seconds(turns))
+                done += TURNS
+                if len(session.view.messages) != shown + 2 * TURNS:
+                    raise RuntimeError(f"{len(session.view.messages)} messages are shown of {2 * done}")
+    return best / TURNS * 1e6
+
+
 async def _streaming(runs: int) -> float:
     """Microseconds per event of an agent that answers that many inputs at the same time."""
     best = float("inf")
@@ -89,11 +116,15 @@ async def _bytes_per_message() -> float:
 
 async def _measure() -> dict[str, Any]:
     short, long = await _hydrating(SHORT_HISTORY), await _hydrating(LONG_HISTORY)
+    new, old = await _taking_turns(SHORT_CONVERSATION), await _taking_turns(LONG_CONVERSATION)
     few, many = await _streaming(FEW_RUNS), await _streaming(MANY_RUNS)
     return {
         f"hydrate_us_per_message_{SHORT_HISTORY}": short,
         f"hydrate_us_per_message_{LONG_HISTORY}": long,
         f"hydrate_long_over_short_{LONG_HISTORY}_{SHORT_HISTORY}": long / short,
+        f"turn_us_after_{SHORT_CONVERSATION}_messages": new,
+        f"turn_us_after_{LONG_CONVERSATION}_messages": old,
+        f"turn_long_over_short_{LONG_CONVERSATION}_{SHORT_CONVERSATION}": old / new,
         f"stream_us_per_event_{FEW_RUNS}_runs": few,
         f"stream_us_per_event_{MANY_RUNS}_runs": many,
         f"stream_many_over_few_{MANY_RUNS}_{FEW_RUNS}": many / few,

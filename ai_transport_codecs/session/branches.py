@@ -8,10 +8,14 @@ from typing import Any, Final, NamedTuple
 
 from ai_transport_codecs.codec.contract import CodecMessage
 
-from .node_index import NodeIndex
+from .node_index import Changes, NodeIndex
 from .nodes import InputNode, Node, RunNode
 
 NO_SELECTIONS: Final[Mapping[str, str]] = {}
+MAX_GROWN: Final = 1_000
+"""Nodes whose coming last is remembered, for those who follow; who comes later computes everything anew."""
+_NEAR_END: Final = 32
+_order: Final = attrgetter("order")
 
 
 class SiblingGroup(NamedTuple):
@@ -32,7 +36,11 @@ class Segment(NamedTuple):
 
 
 class Branches:
-    """What can be seen of a tree. Computed anew when the structure changed, and only when somebody reads."""
+    """What can be seen of a tree, brought up to date when somebody reads it after the structure changed.
+
+    A node that comes last, after something shown, and has no siblings is added to what is there; that is what happens
+    as people talk. Any other change has everything computed anew.
+    """
 
     def __init__(self, index: NodeIndex) -> None:
         self._index = index
@@ -43,6 +51,9 @@ class Branches:
         self._replies: dict[str | None, list[RunNode]] = {}
         self._by_target: dict[str, list[RunNode]] = {}
         self._contested: list[SiblingGroup] = []
+        self._followed: set[str | None] = set()
+        self._grown: list[tuple[int, Node]] = []
+        self._known_since = -1
 
     def runs(self) -> list[RunNode]:
         """All runs, in order."""
@@ -97,6 +108,16 @@ class Branches:
                     continue
             path[node] = None
         return list(path)
+
+    def grown_since(self, version: int) -> list[Node] | None:
+        """The nodes that came last, without siblings, since the index had that version; None if more has changed."""
+        self._refresh()
+        if version < self._known_since:
+            return None
+        start = len(self._grown)
+        while start and self._grown[start - 1][0] > version:
+            start -= 1
+        return [node for _, node in self._grown[start:]]
 
     # --- flattening
 
@@ -178,11 +199,52 @@ class Branches:
         if self._version == self._index.version:
             return
         self._version = self._index.version
-        self._ordered = sorted([*self._index.runs.values(), *self._index.inputs.values()], key=attrgetter("order"))
+        changes = self._index.take_changes()
+        if changes is None or not self._grow(changes):
+            self._rebuild()
+
+    def _grow(self, changes: Changes) -> bool:
+        """Take a few nodes into account that came last; False when that is not all."""
+        if not all(map(self._keeps_place, changes.moved)):
+            return False
+        return all(map(self._append, sorted(changes.made, key=_order)))
+
+    def _keeps_place(self, node: Node) -> bool:
+        """Whether a node that moved is still between its neighbours, and near the end."""
+        ordered = self._ordered
+        for at in range(len(ordered) - 1, max(-1, len(ordered) - 1 - _NEAR_END), -1):
+            if ordered[at] is node:
+                is_after = at == 0 or ordered[at - 1].order < node.order
+                return is_after and (at + 1 == len(ordered) or node.order < ordered[at + 1].order)
+        return False
+
+    def _append(self, node: Node) -> bool:
+        """Add a node that comes last; False when it does not, or belongs to others."""
+        if self._ordered and node.order < self._ordered[-1].order:
+            return False
+        if isinstance(node, RunNode):
+            if node.regenerates is not None or node.parent in self._followed:
+                return False
+            self._followed.add(node.parent)
+            self._replies[node.parent] = [node]
+        elif node.fork_of is not None:
+            return False
+        self._ordered.append(node)
+        self._groups[node] = SiblingGroup(node.key, [node])
+        if len(self._grown) >= MAX_GROWN:
+            self._known_since = self._grown[MAX_GROWN // 2 - 1][0]
+            del self._grown[: MAX_GROWN // 2]
+        self._grown.append((self._version, node))
+        return True
+
+    def _rebuild(self) -> None:
+        self._ordered = sorted([*self._index.runs.values(), *self._index.inputs.values()], key=_order)
         self._superseded = self._index.superseded()
         self._groups = {}
         self._group_runs()
         self._group_inputs()
+        self._grown.clear()
+        self._known_since = self._version
 
     def _group_runs(self) -> None:
         runs = [node for node in self._ordered if isinstance(node, RunNode)]
@@ -198,6 +260,7 @@ class Branches:
                 members: list[Node] = [*self._replies.get(run.parent, ())]
                 groups[run.parent] = SiblingGroup(members[0].key if members else run.key, members)
             self._groups[run] = groups[run.parent]
+        self._followed = {run.parent for run in runs}
 
     def _group_inputs(self) -> None:
         roots: dict[InputNode, str] = {}

@@ -39,6 +39,13 @@ class Claim(NamedTuple):
     node: Node
 
 
+class Changes(NamedTuple):
+    """What is new in an index: nodes that were made, and nodes that were there and have another order now."""
+
+    made: list[Node]
+    moved: list[Node]
+
+
 class NodeIndex:
     """The nodes of a tree. ``version`` grows whenever something changes that a branch or its order depends on."""
 
@@ -55,6 +62,9 @@ class NodeIndex:
         self._given: dict[str, InputNode] = {}
         self.given_ids: set[str] = set()
         """The ids of all messages that the application gave, also of those that the channel told since."""
+        self._made: dict[Node, None] = {}
+        self._moved: dict[Node, None] = {}
+        self._is_upset = False
         self.marks_older = False
         """Whether the nodes that are made now come with older history."""
 
@@ -94,6 +104,12 @@ class NodeIndex:
         """The runs that a fork replaced, by whichever of their ids it named them."""
         return {run for run in map(self.find_run, self._superseded) if run is not None}
 
+    def take_changes(self) -> Changes | None:
+        """What changed since this was asked last; None when nodes, their parents or their claims did otherwise."""
+        changes = None if self._is_upset else Changes([*self._made], [*self._moved])
+        self._made, self._moved, self._is_upset = {}, {}, False
+        return changes
+
     # --- placing
 
     def place_input(self, message_id: str, envelope: Envelope, serial: str | None) -> InputNode:
@@ -103,12 +119,13 @@ class NodeIndex:
         is_new = node is None
         if node is None:
             node = self.inputs[message_id] = InputNode(message_id, self._next_sequence(), self._folding)
-            node.is_older = self.marks_older
+            self._note_made(node)
             self._claim(message_id, OWN_INPUT, serial, node)
         if is_new or (serial is not None and serial < (node.serial or NO_SERIAL)):
+            before = node.parent, node.fork_of
             node.serial = serial
             node.parent, node.fork_of = envelope.parent, envelope.fork_of
-            self._point_at(node)
+            self._point_at(node, stays=before == (node.parent, node.fork_of))
         return node
 
     def place_run(self, run_id: str, envelope: Envelope, serial: str | None) -> RunNode:
@@ -137,10 +154,11 @@ class NodeIndex:
             node, known = held
             origin = min(origin, known, key=_precedence)
         self._forks[fork_id] = (node, origin)
+        self._is_upset = self._is_upset or held is None
         self._claim(fork_id, FORK, serial, node)
         if envelope.supersedes is not None and envelope.supersedes not in self._superseded:
             self._superseded.add(envelope.supersedes)
-            self.version += 1
+            self._upset()
         self._settle(node)
         return node
 
@@ -166,6 +184,7 @@ class NodeIndex:
     def give(self, message: CodecMessage[Any], parent: str | None) -> None:
         """Begin with a message that is stored elsewhere; it gives way once the channel tells the same message."""
         node = InputNode(message.id, self._next_sequence(), self._folding)
+        self._made[node] = None
         node.parent, node.serial = parent, ""  # before everything that the channel tells
         node.log.given = [message]
         self.inputs[message.id] = self._given[message.id] = node
@@ -181,7 +200,7 @@ class NodeIndex:
             del self._claims[message_id]
         for fork_id in [each for each, (run, _) in self._forks.items() if run is node]:
             del self._forks[fork_id]
-        self.version += 1
+        self._upset()
 
     # --- parts
 
@@ -192,12 +211,21 @@ class NodeIndex:
             del self.inputs[message_id]
             if self._claims[message_id].node is node:
                 del self._claims[message_id]
-            self.version += 1
+            self._upset()
 
     def _next_sequence(self) -> int:
         self._sequence += 1
         self.version += 1
         return self._sequence
+
+    def _note_made(self, node: Node) -> None:
+        node.is_older = self.marks_older
+        self._made[node] = None
+
+    def _upset(self) -> None:
+        """Something changed that is more than a node made, or moved."""
+        self.version += 1
+        self._is_upset = True
 
     def _get_or_create(self, run_id: str, input_message_id: str | None) -> RunNode:
         node = self.find_run(run_id)
@@ -205,7 +233,8 @@ class NodeIndex:
             node = self._try_adopt(run_id, input_message_id)
         if node is None:
             node = self.runs[run_id] = RunNode(run_id, self._next_sequence(), self._folding)
-            node.is_older = self.marks_older
+            self._note_made(node)
+            self._is_upset = self._is_upset or run_id in self._superseded
         return node
 
     def _try_adopt(self, run_id: str, fork_id: str | None) -> RunNode | None:
@@ -216,7 +245,7 @@ class NodeIndex:
         del self.runs[fork.key]
         fork.key = run_id
         self.runs[run_id] = fork
-        self.version += 1
+        self._upset()
         return fork
 
     def _claim(self, message_id: str | None, strength: int, serial: str | None, node: Node) -> None:
@@ -228,7 +257,7 @@ class NodeIndex:
             return
         self._claims[message_id] = claim
         if message_id in self._pointed_at:
-            self.version += 1
+            self._upset()
         if isinstance(node, RunNode) and message_id in self._forks:
             self._move_fork(message_id, node)
 
@@ -238,6 +267,7 @@ class NodeIndex:
         if source is target or source.log.is_swept:
             return
         self._forks[fork_id] = (target, origin)
+        self._is_upset = True
         source.fork_ids.discard(fork_id)
         target.fork_ids.add(fork_id)
         for entry in source.log.take_fork(fork_id):
@@ -262,10 +292,14 @@ class NodeIndex:
         earliest = min(serials, default=NO_SERIAL)
         run.serial = None if earliest == NO_SERIAL else earliest
         if before != (run.order, run.parent, run.fork_of, run.regenerates):
-            self._point_at(run)
+            self._point_at(run, stays=before[1:] == (run.parent, run.fork_of, run.regenerates))
 
-    def _point_at(self, node: Node) -> None:
+    def _point_at(self, node: Node, *, stays: bool = False) -> None:
+        """A node has its place; ``stays`` says that it is the same one, but for the order."""
         self.version += 1
+        if node not in self._made:
+            self._moved[node] = None
+            self._is_upset = self._is_upset or not stays
         self._pointed_at.update(each for each in (node.parent, node.fork_of) if each is not None)
 
 

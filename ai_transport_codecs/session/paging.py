@@ -1,7 +1,7 @@
 """What one view shows of the tree: its nodes, their messages, and how far back it goes (session spec 6.2, 6.4).
 
-Reading costs the same however long the conversation is, but for the copy of a list: a node that grew is laid out alone,
-and everything only when the structure changed.
+Reading costs the same however long the conversation is, but for the copy of a list: a node that is new at the end, or
+grew there, is laid out alone, and everything only when the structure changed otherwise.
 """
 
 from __future__ import annotations
@@ -42,8 +42,9 @@ class Window(Generic[MessageT]):
         self._choices = choices
         self.nodes: list[Node] = []
         """The nodes shown, in order."""
-        self.keys: frozenset[str] = frozenset()
+        self.keys: set[str] = set()
         self._version = -1
+        self._visible: set[Node] = set()
         self._known: set[Node] = set(tree.nodes())
         self._withheld: set[Node] = set()
         self._waiting: list[Node] = []
@@ -68,6 +69,11 @@ class Window(Generic[MessageT]):
         """
         if self._version == self._tree.version and not force:
             return False
+        grown = None if force else self._tree.grown_since(self._version)
+        if grown is not None and all(map(self._follows_shown, grown)):
+            self._version = self._tree.version
+            self._grow(grown)
+            return bool(grown)
         self._choices.pin(self.nodes)
         self._version = self._tree.version
         visible = self._tree.visible_nodes(self._choices.chosen)
@@ -184,6 +190,35 @@ class Window(Generic[MessageT]):
 
     # --- parts
 
+    def _follows_shown(self, node: Node) -> bool:
+        """Whether a node that comes last is visible for sure: what it follows is, or is not known."""
+        if node.is_older:
+            return False
+        parent = None if node.parent is None else self._tree.node_of(node.parent)
+        if parent is not None and parent not in self._visible:
+            return False
+        self._visible.add(node)
+        return True
+
+    def _grow(self, nodes: list[Node]) -> None:
+        """Show nodes that come last."""
+        is_plain = self._was_plain and not self._tree.has_versions_within_runs
+        for node in nodes:
+            self._known.add(node)
+            self.nodes.append(node)
+            self.keys.add(node.key)
+            if self._is_laid_out and is_plain:
+                self._laid.append(node)
+                self._lay(Segment(self._tree.messages(node), (node,)))
+        self._is_laid_out = self._is_laid_out and (is_plain or not nodes)
+
+    def _lay(self, segment: Segment) -> None:
+        for source in segment.sources:
+            self._places.setdefault(source, []).append(len(self._segments))
+        self._segments.append((segment.sources[0], len(self._entries), segment))
+        self._entries.extend(segment.messages)
+        self._plain.extend([entry.message for entry in segment.messages])
+
     def _show(self, visible: list[Node]) -> bool:
         if self._withheld and self._tree.given_ids:
             self._withheld.difference_update([node for node in visible if self._was_given(node)])
@@ -191,52 +226,48 @@ class Window(Generic[MessageT]):
         self._waiting = [node for node in visible if node in self._withheld]
         changed = nodes != self.nodes
         self.nodes = nodes
-        self.keys = frozenset(node.key for node in nodes)
+        self.keys = {node.key for node in nodes}
+        self._visible = set(visible)
         self._is_laid_out = False
         return changed
 
     def _settle(self, *, hold: bool = False) -> None:
         self.refresh()
-        if self._is_laid_out and (not self._touched or self._patch()):
-            return
-        self._lay_out(hold=hold)
+        if not self._is_laid_out:
+            self._lay_out(self._unchanged(), hold=hold)
+        elif self._touched:
+            kept = self._patch()
+            if kept is not None:
+                self._lay_out(kept, hold=hold)
 
-    def _patch(self) -> bool:
-        """Lay out the nodes that were touched; False when their messages are not the same ones any more."""
+    def _patch(self) -> int | None:
+        """Lay out the nodes that were touched; says from where on that is not enough, as there are other messages."""
         touched, self._touched = self._touched, set()
-        for place in {place for node in touched for place in self._places.get(node, ())}:
+        for place in sorted({place for node in touched for place in self._places.get(node, ())}):
             node, start, segment = self._segments[place]
             fresh = self._tree.segment(node, self._choices.chosen)
             end = start + len(segment.messages)
             if fresh.sources != segment.sources or _ids(fresh.messages) != _ids(self._entries[start:end]):
-                self._touched = touched
-                return False
+                return place if self._was_plain else 0
             for position, message in enumerate(fresh.messages, start):
                 self._entries[position] = message
                 self._plain[position] = message.message
             self._segments[place] = (node, start, fresh)
-        return True
+        return None
 
-    def _lay_out(self, *, hold: bool) -> None:
-        """Lay out everything from the first node on that is new or changed: in a growing conversation, the last one."""
-        kept = self._unchanged()
+    def _lay_out(self, kept: int, *, hold: bool) -> None:
+        """Lay out everything but the first ``kept`` nodes: in a growing conversation, the last one."""
         start = self._segments[kept][1] if kept < len(self._segments) else len(self._entries)
         shown = self._entries[self._cut :] if (hold or self._cut) and self._cut >= start else None
         last_hidden = self._entries[self._cut - 1].id if self._cut else None
         self._touched.clear()
         self._forget(kept, start)
-        self._laid = list(self.nodes)
+        self._laid[kept:] = self.nodes[kept:]
         for segment in self._tree.segments(self.nodes[kept:], self._choices.chosen):
-            for source in segment.sources:
-                self._places.setdefault(source, []).append(len(self._segments))
-            self._segments.append((segment.sources[0], len(self._entries), segment))
-            self._entries.extend(segment.messages)
-            self._plain.extend([entry.message for entry in segment.messages])
+            self._lay(segment)
         self._is_laid_out = True
         if shown is not None:
             self._cut_at(self._cut_before(shown, last_hidden))
-        else:
-            self._cut_at(self._cut)
 
     def _unchanged(self) -> int:
         """How many of the first nodes show what they showed before."""

@@ -241,6 +241,10 @@ class Tree(Generic[MessageT]):
         """
         return self._branches.visible(selections)
 
+    def grown_since(self, version: int) -> list[Node] | None:
+        """The nodes that came last, without siblings, since then; None when the structure changed otherwise too."""
+        return self._branches.grown_since(version)
+
     def messages(self, node: Node) -> list[CodecMessage[MessageT]]:
         """The node's messages, oldest first: the same list, not to be changed, until its projection changes."""
         return node.log.messages()

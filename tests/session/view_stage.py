@@ -130,3 +130,24 @@ async def cost_of_paging(turns: int) -> float:
             calls = await calls_of(lambda: session.view.load_older(2 * turns))
             assert len(session.view.messages) == 2 * turns
             return calls / (2 * turns)
+
+
+async def cost_of_a_turn(before: int, *, steers: bool = False) -> int:
+    """Calls that one more turn costs a client after that many, if its view is read at each update."""
+    async with staged() as stage:
+        desk = await opened(stage)
+        await desk.turns(before)
+        async with stage.device() as session:
+            seen = [len(session.view.messages)]
+            session.view.on("update", lambda: seen.append(len(session.view.messages)))
+
+            async def turn() -> None:
+                if steers:
+                    for number in range(5):
+                        await desk.ask(f"S{number}", "also", run_id=f"R{before - 1}")
+                await desk.turns(1, begin=before)
+                await settle()
+
+            calls = await calls_of(turn)
+            assert seen[-1] == 2 * (before + 1) + 5 * steers
+            return calls
