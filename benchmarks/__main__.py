@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import platform
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 from ai_transport_codecs.codec.registry import get_codec
 
 from . import sources
+from .ably_cost import ably_costs
+from .ably_server_cost import server_costs
 from .codec_cost import AnyCodec, decode_fold_read, deliveries, delta_costs, encode_all, floors, langchain_sum
 from .codec_sources import SOURCES
 from .import_cost import import_milliseconds
@@ -56,8 +59,13 @@ def _codec(name: str, floor: dict[str, float]) -> dict[str, Any]:
     }
 
 
+def measure_sockets() -> dict[str, Any]:
+    """The figures of what goes over sockets: ably-python and the local server."""
+    return {"over_sockets": asyncio.run(ably_costs()), "local_server": asyncio.run(server_costs())}
+
+
 def measure() -> dict[str, Any]:
-    """All figures of one run."""
+    """All other figures of one run."""
     floor = floors(DELTAS)
     chunks, calls = sources.text_chunks(DELTAS), sources.argument_chunks(SHORT)
     channel = channel_costs(get_codec("langchain"))
@@ -80,6 +88,9 @@ def measure() -> dict[str, Any]:
     }
 
 
+PARTS: Final[dict[str, Callable[[], dict[str, Any]]]] = {"local": measure, "ably": measure_sockets}
+
+
 def _print_rows(value: Any, path: str = "") -> None:
     if isinstance(value, dict):
         for key, item in value.items():
@@ -92,8 +103,12 @@ def main(arguments: list[str] | None = None) -> int:
     """Measure and print; 0 always, since machines differ: judge the ratios."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    parser.add_argument("--only", choices=PARTS, help="leave out the other part; ably is what goes over sockets")
     options = parser.parse_args(arguments)
-    figures = measure()
+    figures: dict[str, Any] = {}
+    for name, part in PARTS.items():
+        if options.only in {None, name}:
+            figures |= part()
     if options.json:
         print(json.dumps(figures, indent=2))
     else:

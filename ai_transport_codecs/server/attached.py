@@ -19,7 +19,7 @@ from . import refusals
 from .formats import Raw
 from .link import Link
 from .members import presence_frame, sync_frames
-from .messages import message_frame, write_record
+from .messages import SharedFrames, message_frame, write_record
 from .numbers import Action, Flag, mode_flags, modes_in
 from .refusals import error_info
 
@@ -75,12 +75,15 @@ class _Start(NamedTuple):
 class Attached:
     """Delivers one channel through one link, and answers the attach that it was made for."""
 
-    def __init__(self, hosted: HostedChannel, link: Link, connection_id: str, grant: Grant) -> None:
+    def __init__(
+        self, hosted: HostedChannel, link: Link, connection_id: str, grant: Grant, frames: SharedFrames
+    ) -> None:
         self.hosted = hosted
         self.modes: frozenset[str] = frozenset()
         self._link = link
         self._connection_id = connection_id
         self._grant = grant
+        self._frames = frames
         self._binary = link.format.is_binary
         self._attachment: Attachment | None = None
 
@@ -119,7 +122,8 @@ class Attached:
             return
         records = list(self._attachment.deliveries(entry))
         if records:
-            self._link.send(message_frame(self.hosted.name, entry, records, binary=self._binary))
+            raw = self._frames.encoded(self._link.format, self.hosted.name, entry, records)
+            self._link.send_raw(Action.MESSAGE, raw)
 
     def take_presence(self, event: PresenceEvent) -> None:
         """Somebody came, changed or left."""

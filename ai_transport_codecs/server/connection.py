@@ -169,7 +169,7 @@ class Connection:
             if name not in self._attached and len(self._attached) >= self._site.settings.max_channels:
                 raise refusals.too_many_channels(self._site.settings.max_channels)
             grant.modes(request.modes)
-            attached = Attached(self._site.hub.hosted(name), link, self.id, grant)
+            attached = Attached(self._site.hub.hosted(name), link, self.id, grant, self._site.frames)
             self._publishing.release(attached.hosted)
             attached.begin(request, echo=self._echo)
         except AITransportError as error:

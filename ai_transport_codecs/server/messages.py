@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from operator import is_
 from typing import Any, Final
 
 from ai_transport_codecs.channels.memory.records import Draft, Entry, Mutation, Record
 from ai_transport_codecs.wire.absent import ABSENT
 
 from . import refusals
+from .formats import Format, Raw
 from .identity import Identity
 from .numbers import CREATE, MESSAGE_ACTIONS, MUTATIONS, Action
 from .payload import read_payload, write_payload
@@ -147,3 +149,24 @@ def message_frame(channel: str, entry: Entry, records: Iterable[Record], *, bina
     if entry.connection_id:
         frame["connectionId"] = entry.connection_id
     return frame
+
+
+class SharedFrames:
+    """Frames that deliver an entry, encoded once in each format for all who get it as it is."""
+
+    def __init__(self) -> None:
+        self._entry: Entry | None = None
+        self._encoded: dict[str, Raw] = {}
+
+    def encoded(self, wire: Format, channel: str, entry: Entry, records: Sequence[Record]) -> Raw:
+        """The frame that delivers these records of an entry; an entry is told to everybody before the next one is."""
+        is_whole = len(records) == len(entry.records) and all(map(is_, records, entry.records))
+        if not is_whole:
+            return wire.encode(message_frame(channel, entry, records, binary=wire.is_binary))
+        if self._entry is not entry:
+            self._entry, self._encoded = entry, {}
+        raw = self._encoded.get(wire.name)
+        if raw is None:
+            raw = wire.encode(message_frame(channel, entry, records, binary=wire.is_binary))
+            self._encoded[wire.name] = raw
+        return raw

@@ -18,6 +18,7 @@ from .connect_params import ConnectParams, read_connect
 from .faults import Faults
 from .identity import ANYBODY, Identity
 from .link import Link, failed
+from .messages import SharedFrames
 from .numbers import Action
 from .rates import RateLimit
 from .refusals import error_info
@@ -63,6 +64,7 @@ class Site:
         self.settings = settings
         self.timers = timers
         self.faults = Faults()
+        self.frames = SharedFrames()
         self._make = make
         self._now_ms = now_ms
         self._kept: dict[str, _Kept] = {}

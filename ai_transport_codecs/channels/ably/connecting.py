@@ -16,6 +16,10 @@ from .sdk import AblyRealtime
 _LOCAL: Final = {"realtime_request_timeout": 5_000, "disconnected_retry_timeout": 500, "suspended_retry_timeout": 2_000}
 """A server on this machine answers at once or is not there; ably-python's times are for the other side of the earth."""
 
+_NO_ROLLUP: Final = {"appendRollupWindow": "0"}
+"""Sessions merge what they append themselves, by what is acknowledged. Ably would hold each append, and so its
+acknowledgement, for another 40 ms to do the same again (Ably protocol 6.4)."""
+
 
 @asynccontextmanager
 async def connect_ably(
@@ -37,7 +41,8 @@ async def connect_ably(
 
     Give a key, or a ``token_callback`` that gets the parameters of a token and gives a token, as text or as a dict, or
     a signed request for one. ``messages_per_second`` is what the account allows one connection. Other ``options`` are
-    those of ``AblyRealtime``.
+    those of ``AblyRealtime``; of its ``transport_params``, ``appendRollupWindow`` is 0 unless it is given, because
+    sessions merge their appends themselves.
 
     Raises InvalidArgumentError for what makes no sense, ChannelError when Ably refuses or cannot be reached.
     """
@@ -49,6 +54,7 @@ async def connect_ably(
     settings: dict[str, Any] = {"client_id": client_id, "auth_callback": token_callback}
     if url is not None:
         settings |= _LOCAL | _place(url)
+    settings["transport_params"] = _NO_ROLLUP | (options.pop("transport_params", None) or {})
     client = AblyRealtime(key, queue_messages=False, **settings | options)
     provider = AblyProvider(client, messages_per_second=messages_per_second)
     try:

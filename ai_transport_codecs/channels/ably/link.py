@@ -15,7 +15,7 @@ from . import refusals
 from .frames import whole_characters
 from .pending import PendingWrites
 from .protocol_numbers import CHANNEL_ACTIONS, Action
-from .sdk import AblyException, ably_error
+from .sdk import AblyException, ably_error, abort_socket
 from .watchdog import Watchdog
 
 _log = logging.getLogger("ai_transport_codecs.channels")
@@ -130,9 +130,9 @@ class Link:
             self._manager.msg_serial = frame.pop("msgSerial")
             return await self._manager.send_protocol_message(whole_characters(frame))
 
-    def abandon(self, reason: str) -> None:
-        """Make a new connection in place of this one."""
-        self._watchdog.revive(reason)
+    def abort(self) -> None:
+        """Cut the socket, while the connection is closing."""
+        abort_socket(self._manager.transport)
 
     # -- what comes in -------------------------------------------------------------------------------------------------
 

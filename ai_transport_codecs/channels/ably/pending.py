@@ -18,6 +18,8 @@ class PendingWrites:
 
     def __init__(self) -> None:
         self._waiting: dict[int, tuple[Any, float]] = {}
+        self._newest_settled = -1
+        self._settled_at = float("-inf")
 
     @property
     def messages(self) -> PendingWrites:
@@ -45,6 +47,7 @@ class PendingWrites:
         self.forget(
             serial, ably_error("the message was superseded before it was acknowledged", status_code=503, code=80003)
         )
+        self._newest_settled = min(self._newest_settled, serial - 1)  # a new connection counts from the start
         self._waiting[serial] = message, asyncio.get_running_loop().time()
 
     def forget(self, serial: int, error: BaseException | None = None) -> None:
@@ -54,8 +57,14 @@ class PendingWrites:
             _fail(known[0], error)
 
     def waiting_since(self) -> float | None:
-        """The loop's time at which the oldest of these was sent."""
-        return next((since for _, since in self._waiting.values()), None)
+        """The loop's time since when the next acknowledgement could have come; None when none is waited for.
+
+        A server that is behind acknowledges one after the other, however long ago each was sent. One that has come to
+        later numbers has left the oldest out.
+        """
+        for serial, (_, since) in self._waiting.items():
+            return since if self._newest_settled > serial else max(since, self._settled_at)
+        return None
 
     def complete_messages(
         self, serial: int, count: int, res: Sequence[Any] | None, err: BaseException | None = None
@@ -65,6 +74,8 @@ class PendingWrites:
             numbers = sorted(number for number in self._waiting if serial <= number < serial + count)
         else:
             numbers = [number for number in range(serial, serial + count) if number in self._waiting]
+        if numbers:
+            self._newest_settled, self._settled_at = numbers[-1], asyncio.get_running_loop().time()
         for number in numbers:
             message, _ = self._waiting.pop(number)
             if err is not None:

@@ -80,9 +80,16 @@ class AblyProvider:
         await self._link.ready("connect")
 
     async def close(self) -> None:
-        """Close the client, and what belongs to it. Idempotent."""
+        """Close the client, and what belongs to it. Idempotent.
+
+        A server that does not take its leave is left without one, after the client's ``realtime_request_timeout``.
+        """
         await self._rest.close()
-        async with asyncio.timeout(self.client.options.realtime_request_timeout / 1000):
+        try:
+            async with asyncio.timeout(self.client.options.realtime_request_timeout / 1000):
+                await self.client.close()
+        except TimeoutError:
+            self._link.abort()
             await self.client.close()
 
     def _take(self, frame: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -31,3 +31,10 @@ def has_message_listeners(channel: Any) -> bool:
     emitter = getattr(channel, "_RealtimeChannel__message_emitter", None)
     emitters = [getattr(emitter, f"_EventEmitter__{kind}_event_emitter", None) for kind in ("named", "all")]
     return any(each is None or each.event_names() for each in emitters)
+
+
+def abort_socket(transport: Any) -> None:
+    """Cut the socket of an ably-python transport, if it has one: to close it would wait for the other side."""
+    websocket = getattr(transport, "websocket", None)
+    if websocket is not None:
+        websocket.transport.abort()

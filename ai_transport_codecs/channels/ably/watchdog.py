@@ -7,7 +7,7 @@ import logging
 from typing import Any, Final
 
 from .pending import PendingWrites
-from .sdk import ably_error
+from .sdk import ably_error, abort_socket
 
 _log = logging.getLogger("ai_transport_codecs.channels")
 
@@ -61,6 +61,7 @@ class Watchdog:
         transport = manager.transport
         manager.deactivate_transport(ably_error(reason, status_code=503, code=80003))
         if transport is not None and not transport.is_disposed:
+            abort_socket(transport)
             manager.disconnect_transport_task = asyncio.ensure_future(transport.dispose())
 
     def _why_dead(self) -> str | None:

@@ -28,6 +28,8 @@ class Rogue:
         self.greeting: dict[str, Any] | None = None
         self.answers: dict[int, Callable[[dict[str, Any]], list[dict[str, Any]]]] = {}
         self.resumes = True
+        self.waits: asyncio.Event | None = None
+        """What it waits for before it reads on."""
         self._socket: web.WebSocketResponse | None = None
         self._request: web.Request | None = None
         self._connections = 0
@@ -74,6 +76,8 @@ class Rogue:
 
     async def _receive(self, frame: dict[str, Any]) -> None:
         self.got.append(frame)
+        if self.waits is not None:
+            await self.waits.wait()
         answer = self.answers.get(frame["action"], self.usual)
         await self.send(*answer(frame))
 

@@ -184,6 +184,47 @@ async def test_a_server_that_acknowledges_nothing_is_given_up(rogue: Rogue) -> N
         await soon(lambda: len(rogue.queries) == 2)
 
 
+async def test_a_server_that_is_behind_is_not_given_up_as_long_as_it_goes_on(rogue: Rogue) -> None:
+    rogue.answers[15] = nothing
+    async with against(rogue) as provider:
+        *tasks, last = await sending(provider.channel("c"), rogue, *"abcd")
+        first = rogue.got[-4]["msgSerial"]
+        for index, task in enumerate(tasks):
+            now = asyncio.get_running_loop().time()
+            await rogue.send(ack(first + index, f"s{index}"))
+            assert await task == [f"s{index}"]
+            # What the watchdog goes by: what was sent long ago has its turn only now.
+            since = pended(provider).waiting_since()
+            assert since is not None
+            assert since >= now
+        await rogue.send(ack(first + 3, "s3"))
+        assert await last == ["s3"]
+        assert pended(provider).waiting_since() is None
+
+
+async def test_a_server_that_leaves_one_acknowledgement_out_is_given_up(rogue: Rogue) -> None:
+    async with against(rogue, realtime_request_timeout=300) as provider:
+        channel = provider.channel("c")
+        rogue.answers[15] = nothing
+        [lost] = await sending(channel, rogue, "lost")
+        del rogue.answers[15]
+        while not lost.done():
+            await asyncio.gather(channel.publish(note("later")), return_exceptions=True)
+            await asyncio.sleep(0.02)
+        assert (await refusal(lost)).code in PASSING
+
+
+async def test_a_server_that_does_not_take_its_leave_is_left_all_the_same(rogue: Rogue) -> None:
+    stuck = asyncio.Event()
+    async with against(rogue, realtime_request_timeout=200) as provider:
+        rogue.waits = stuck  # it reads nothing any more, and so does not close its side either
+        await rogue.send({"action": 0})
+        async with asyncio.timeout(5):
+            await provider.close()
+        assert provider.client.connection.state.value == "closed"
+        stuck.set()
+
+
 async def test_p4_a_write_whose_socket_dies_fails_once_and_is_not_delivered_behind_our_back(rogue: Rogue) -> None:
     async with against(rogue) as provider:
         channel = provider.channel("c")
@@ -550,3 +591,11 @@ async def test_closing_leaves_no_task_and_no_timer(server: LocalServer, caplog: 
     caplog.clear()
     gc.collect()
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+@pytest.mark.parametrize(("given", "asked"), [({}, "0"), ({"transport_params": {"appendRollupWindow": "100"}}, "100")])
+async def test_appends_are_merged_once_by_sessions_and_not_again_by_ably(
+    rogue: Rogue, given: dict[str, Any], asked: str
+) -> None:
+    async with against(rogue, **given):
+        assert rogue.queries[-1]["appendRollupWindow"] == asked
