@@ -19,6 +19,9 @@ _log: Final = logging.getLogger("ai_transport_codecs.bridges")
 _NO_LOSS: Final = frozenset({"model", "finish_reason", "usage", "usage of each step"})
 """What a message of a conversation need not tell a model."""
 
+_DENIED: Final = "Tool execution was not approved."
+"""What a model reads of a call that was denied without a reason."""
+
 
 def ui_history(
     messages: Iterable[Any],
@@ -49,7 +52,7 @@ def history_entries(
     found: list[CodecMessage[Any]] = []
     for index, entry in enumerate(messages):
         neutral, read = to_neutral([entry], source="vercel")
-        neutral = _with_wrong_inputs(neutral)
+        neutral = _with_denials(_with_wrong_inputs(neutral))
         kept = neutral if reasoning else [_without_reasoning(message) for message in neutral]
         written, lost = from_neutral([message for message in kept if message.blocks], to=framework)
         for loss in (*read, *lost):
@@ -75,6 +78,19 @@ def _with_wrong_inputs(messages: list[Message]) -> list[Message]:
 def _as_wrong(block: Block, wrong: set[str]) -> Block:
     is_wrong = isinstance(block, ToolCall) and block.id in wrong and isinstance(block.input, str)
     return replace(block, is_json=False) if is_wrong and isinstance(block, ToolCall) else block
+
+
+def _with_denials(messages: list[Message]) -> list[Message]:
+    """Calls that a person denied, answered with that: a model may not be given a call without an answer."""
+    answered = {block.call_id for message in messages for block in message.blocks if isinstance(block, ToolResult)}
+    found: list[Message] = []
+    for message in messages:
+        found.append(message)
+        calls = [each for each in message.blocks if isinstance(each, ToolCall) and not each.by_provider]
+        denied = [each for each in calls if each.approval == "denied" and each.id not in answered]
+        if denied:
+            found.append(Message("tool", tuple(ToolResult(each.id, each.reason or _DENIED) for each in denied)))
+    return found
 
 
 def _without_reasoning(message: Message) -> Message:

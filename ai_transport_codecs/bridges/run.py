@@ -94,12 +94,19 @@ class _BridgedView:
         messages = self._view.get_messages()
         return history_entries(messages, self._framework, reasoning=self._reasoning, on_loss=self._losses.note)
 
+    def open_calls(self) -> list[str]:
+        """The calls that earlier messages have and no tool has answered, as after an approval."""
+        parts = (part for entry in self._view.get_messages() for part in entry.message.get("parts", ()))
+        calls = (part for part in parts if isinstance(part.get("toolCallId"), str))
+        return [call["toolCallId"] for call in calls if not str(call.get("state")).startswith("output-")]
+
 
 class BridgedRun:
     """The run that a bridged handler sees; whatever is not here is the run's own."""
 
-    def __init__(self, run: TurnRun, view: Conversation, framework: str, *, dynamic: bool) -> None:
+    def __init__(self, run: TurnRun, view: _BridgedView, framework: str, *, dynamic: bool) -> None:
         self._run = run
+        self._open_calls = view.open_calls
         self._framework = framework
         self._dynamic = dynamic
         self._message: _Message | None = None
@@ -109,7 +116,7 @@ class BridgedRun:
         self._task = asyncio.current_task()
         self.failure: str | None = None
         """What the last message's source said of its failure, when it did not raise."""
-        self.view = view
+        self.view: Conversation = view
         """The conversation up to the input that the run answers, as the framework's messages."""
 
     def __getattr__(self, name: str) -> Any:
@@ -138,7 +145,7 @@ class BridgedRun:
         message = self._message
         if message is None or not message.is_open:
             await self.close()
-            message = self._message = _Message(self._run, self._framework, dynamic=self._dynamic)
+            message = self._message = _Message(self._run, self._framework, self._open_calls(), dynamic=self._dynamic)
             message.on_end(self._stop_waiting)
         self._is_busy = True
         try:
@@ -190,9 +197,11 @@ class BridgedRun:
 class _Message(AsyncIterator[Chunk]):
     """One UI message: a single pipe of the run, into which a handler's sources go one after the other."""
 
-    def __init__(self, run: TurnRun, framework: str, *, dynamic: bool) -> None:
+    def __init__(self, run: TurnRun, framework: str, open_calls: Sequence[str], *, dynamic: bool) -> None:
         self._framework = framework
         self._ui = Answer(dynamic=dynamic)
+        for call_id in open_calls:
+            self._ui.writer.know_call(call_id)
         self._sources: deque[tuple[Source, asyncio.Future[PipedResult]]] = deque()
         self._wake = asyncio.Event()
         self._is_closing = False

@@ -177,6 +177,11 @@ class UiWriter:
         self._calls[id_] = call  # the newest one answers to it
         return call
 
+    def know_call(self, id_: str) -> None:
+        """A call that an earlier message of the UI has, with its input; only its output is said here."""
+        call = self._calls[id_] = Call(id_, _UNNAMED, by_provider=False)
+        call.has_input = True
+
     def call(self, id_: str) -> Call | None:
         """The newest call of that id."""
         return self._calls.get(id_)

@@ -1,59 +1,55 @@
-"""A LangChain chain behind FastAPI: devices say something on a channel, and wake it by HTTP."""  # noqa: INP001
+"""A LangChain agent with a tool, behind FastAPI, for a React page; the README says how to run it."""  # noqa: INP001
 
-# Runs without a key: a local server stands in for Ably, a recording for the model. Serve create_app(chain, ably_key).
-# Needs the extras asgi, ably, server and demo, besides fastapi and uvicorn.
 import asyncio
-import socket
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
-import httpx
 import uvicorn
 from fastapi import FastAPI
+from langchain.agents import create_agent
 from langchain_openai import ChatOpenAI
 
-from ai_transport_codecs import ClientSession
 from ai_transport_codecs.adapters.asgi import agent_app
+from ai_transport_codecs.bridges import bridged
 from ai_transport_codecs.channels.ably import connect_ably
-from ai_transport_codecs.cli.demo.provider import ReplayProvider, Take
-from ai_transport_codecs.cli.demo.recording import riddle
+from ai_transport_codecs.cli.demo.scene import Scene, weather_scene
 from ai_transport_codecs.codecs.langchain import chain_turn
-from ai_transport_codecs.server import LocalServer
+
+
+def get_current_weather(location: str, unit: str = "fahrenheit") -> dict[str, Any]:
+    """Get the current weather in a given location."""
+    return {"location": location, "temperature": "72", "unit": unit, "forecast": ["sunny", "windy"]}
 
 
 def may_use(request: Any, session_name: str, client_id: str | None) -> bool:
-    """Your users' login decides; here, everybody may use every chat."""
-    return session_name.startswith("chat:")
+    """Your users' login decides; here, everybody may use every conversation."""
+    return session_name.startswith("conversations:")
 
 
-def create_app(chain: Any, key: str, url: str | None = None) -> FastAPI:
-    """The whole agent."""
-    ably = partial(connect_ably, key, url=url, client_id="agent")
-    agents = agent_app(ably, chain_turn(chain), codec="langchain", allow=may_use, token_key=key)
+def create_app(scene: Scene) -> FastAPI:
+    """The whole application; a scene is what it runs on, keys and addresses."""
+    model = ChatOpenAI(model=scene.model, base_url=scene.base_url, api_key=lambda: scene.api_key)
+    agent = create_agent(model, [get_current_weather])
+    agents = agent_app(
+        partial(connect_ably, scene.ably_key, url=scene.ably_url, client_id="agent"),
+        bridged(chain_turn(agent), "langchain"),
+        codec="vercel",
+        allow=may_use,
+        token_key=scene.ably_key,
+    )
     app = FastAPI(lifespan=agents.lifespan)
     app.mount("/api", agents)
+    app.add_api_route("/config.json", lambda: scene.page_config("conversations:weather"))
     return app
 
 
 async def main(port: int = 8000) -> None:
-    """Serve, and ask one question as a device would."""
-    async with LocalServer() as server, ReplayProvider([Take(riddle(), [0.01] * len(riddle().events))]) as provider:
-        model = ChatOpenAI(model="gpt-5.1", base_url=provider.base_url, api_key=lambda: "none")
-        web = uvicorn.Server(uvicorn.Config(create_app(model, str(server.keys[0]), server.url)))
-        serving = asyncio.create_task(web.serve([listener := socket.create_server(("127.0.0.1", port))]))
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=30) as api:
-            token = (await api.get("/api/token", params={"sessionName": "chat:1", "clientId": "alice"})).json()
-            async with (
-                connect_ably(token_callback=lambda _: asyncio.sleep(0, token), url=server.url) as ably,
-                ClientSession[Any](ably, "chat:1", codec="langchain") as session,
-            ):
-                turn = await session.view.send(riddle().question)
-                (await api.post("/api/chat", json=turn.to_invocation().to_json())).raise_for_status()
-                await turn.wait()
-                print(turn.messages[-1].text)  # noqa: T201
-        web.should_exit = True
-        await serving
+    """Serve until a signal."""
+    async with weather_scene() as scene:
+        await uvicorn.Server(uvicorn.Config(create_app(scene), port=port)).serve()
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    with suppress(KeyboardInterrupt):
+        asyncio.run(main())

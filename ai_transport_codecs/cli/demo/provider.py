@@ -17,7 +17,8 @@ from typing import Any, Final, Self
 from .recording import Recording
 from .request import BadRequestError, Request, read_request
 
-_PATH: Final = "/v1/chat/completions"
+CHAT: Final = "/v1/chat/completions"
+RESPONSES: Final = "/v1/responses"
 _REASONS: Final = {
     200: "OK",
     400: "Bad Request",
@@ -70,12 +71,13 @@ class ReplayProvider:
     """The server; used as a context manager, it listens on a free port of 127.0.0.1 and is gone afterwards.
 
     A request is answered with the recording of the question that its last message asks. With ``api_key``, requests
-    need it as their bearer token.
+    need it as their bearer token. ``path`` is where it answers.
     """
 
-    def __init__(self, takes: Sequence[Take], *, api_key: str | None = None) -> None:
+    def __init__(self, takes: Sequence[Take], *, api_key: str | None = None, path: str = CHAT) -> None:
         self._takes = {take.recording.question: take for take in takes}
         self._api_key = api_key
+        self._path = path
         self._server: asyncio.Server | None = None
         self._serving: set[asyncio.Task[Any]] = set()
         self.exchanges: list[Exchange] = []
@@ -135,15 +137,19 @@ class ReplayProvider:
             exchange.ended.set()
 
     def _take_for(self, request: Request) -> Take:
-        if request.path != _PATH:
-            raise BadRequestError(404, f"there is only {_PATH} here, not {request.path}")
+        if request.path != self._path:
+            raise BadRequestError(404, f"there is only {self._path} here, not {request.path}")
         if request.method != "POST":
-            raise BadRequestError(405, f"{_PATH} takes POST, not {request.method}")
+            raise BadRequestError(405, f"{self._path} takes POST, not {request.method}")
         if self._api_key is not None and request.headers.get("authorization") != f"Bearer {self._api_key}":
             raise BadRequestError(401, "Incorrect API key provided")
         if request.body.get("stream") is not True:
             raise BadRequestError(400, 'only streams are replayed: set "stream": true')
-        question = _question(request.body)
+        return self.choose(request.body)
+
+    def choose(self, body: dict[str, Any]) -> Take:
+        """What answers the request. Raises BadRequestError when nothing does."""
+        question = _question(body)
         take = self._takes.get(question)
         if take is None:
             raise BadRequestError(400, f"no recording answers {question[:200]!r}")

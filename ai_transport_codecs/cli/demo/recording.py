@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 # An event ends with a blank line; servers end lines with either.
 _EVENT: Final = re.compile(rb".*?(?:\r?\n){2}", re.DOTALL)
@@ -54,6 +54,23 @@ def riddle() -> Recording:
     """A short answer: 75 events of gpt-5.1, which thinks before and while it answers."""
     question = "A farmer has 17 sheep and all but 9 run away. How many sheep remain? Explain your reasoning."
     return Recording(question, _bundled("riddle.sse"), tokens_per_second=30.0)
+
+
+def buildings() -> Recording:
+    """An answer with thoughts: o4-mini sums up how it reasons, then answers (Responses API)."""
+    question = "What was the third tallest building in the year 2000?"
+    return Recording(question, _bundled("buildings.responses.sse"))
+
+
+def weather(api: Literal["chat", "responses"]) -> tuple[Recording, ...]:
+    """An answer in two rounds: the model asks a tool for the weather in a city, and says what it was told.
+
+    The tool is ``get_current_weather`` (the city is Boston) with ``chat`` completions, ``get_weather`` (San Francisco)
+    with ``responses``; both take a ``location``.
+    """
+    city = "Boston" if api == "chat" else "San Francisco, CA"
+    names = (f"weather-{part}.{api}.sse" for part in ("call", "answer"))
+    return tuple(Recording(f"What is the weather in {city}?", _bundled(name), tokens_per_second=40.0) for name in names)
 
 
 def _bundled(name: str) -> tuple[bytes, ...]:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import logging
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -28,8 +26,6 @@ from ai_transport_codecs.session.nodes import RunNode
 from tests.adapters.asgi.web import KEY, everybody, speak
 from tests.session.stage import CHANNEL, say, words
 from tests.session.toy_codec import TOY
-
-EXAMPLE = Path(__file__).parents[3] / "examples" / "fastapi_langchain" / "main.py"
 
 
 @pytest.fixture(autouse=True)
@@ -141,18 +137,3 @@ async def test_a_server_that_stops_mid_stream_leaves_no_run_streaming(hand_off: 
                 if "never" in message:
                     break
         assert await turn.wait() == status
-
-
-async def test_the_example_answers(capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("langchain_openai")
-    spec = importlib.util.spec_from_file_location("fastapi_langchain_example", EXAMPLE)
-    assert spec is not None
-    assert spec.loader is not None
-    example = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(example)
-    await example.main(port=0)
-    assert "9 sheep" in capsys.readouterr().out
-
-
-def test_the_example_is_short() -> None:
-    assert len(EXAMPLE.read_text().splitlines()) < 60

@@ -150,6 +150,17 @@ def test_a_question_whether_a_remote_tool_may_run_and_its_answer(approval: str) 
     }
 
 
+@pytest.mark.parametrize("reason", [None, "too wet"])
+def test_a_model_is_told_that_a_person_denied_its_call(reason: str | None) -> None:
+    said = {"id": "c1", "approved": False} | ({} if reason is None else {"reason": reason})
+    call = {"type": "dynamic-tool", "toolName": "weather", "toolCallId": "c1", "state": "output-denied", "input": {}}
+    message = {"id": "a", "role": "assistant", "parts": [{**call, "approval": said}]}
+    items = [each for entry in ui_history([message], "openai-responses") for each in entry["items"]]
+    output = {"type": "function_call_output", "call_id": "c1", "output": reason or "Tool execution was not approved."}
+    assert [item["type"] for item in items] == ["function_call", "function_call_output"]
+    assert items[1] == output
+
+
 @pytest.mark.parametrize("name", RECORDINGS)
 def test_the_ui_message_says_all_that_the_response_does(name: str) -> None:
     events = events_in(RECORDINGS[name])
