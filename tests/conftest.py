@@ -26,6 +26,7 @@ FRAMEWORKS: Final = {
     "channels/ably": "ably",
     "cli/demo": "langchain_openai",
     "cli/live": "ably",
+    "examples": "fastapi",
     "interop": "ably",
     "server": "aiohttp",
 }
@@ -34,7 +35,15 @@ FOLDERS: Final = [folder for folder in FRAMEWORKS if (TESTS / folder).is_dir()]
 ABSENT: Final = [folder for folder in FOLDERS if find_spec(FRAMEWORKS[folder]) is None]
 
 # What takes minutes and does not depend on the Python: a brief run leaves it out (tox.ini says when).
-LONG: Final = ("interop", "plugin", "channels/ably", "bridges", "session/test_model.py", "session/test_tree_orders.py")
+LONG: Final = (
+    "interop",
+    "plugin",
+    "channels/ably",
+    "bridges",
+    "examples",
+    "session/test_model.py",
+    "session/test_tree_orders.py",
+)
 LONG_EVERYWHERE: Final = ("test_conformance.py", "test_recordings.py", "test_joins.py", "test_properties.py")
 IS_BRIEF: Final = bool(os.environ.get("AI_TRANSPORT_CODECS_BRIEF"))
 
