@@ -40,7 +40,7 @@ class ChatReducer:
 
     def fold_input(self, projection: ChatProjection, event: Event, meta: FoldMeta) -> ChatProjection:
         """Fold one input; the parts of a user's message join in the order they come."""
-        fold = _INPUTS.get(event["kind"])
+        fold = _INPUTS.get(event.get("kind", ""))
         if fold is not None:
             fold(projection, meta.message_id or "", event)
         return projection
