@@ -76,6 +76,11 @@ class LeafView(Generic[MessageT]):
         """The messages alone."""
         return [entry.message for entry in self.get_messages()]
 
+    def run_id_of(self, message_id: str) -> str | None:
+        """The run that wrote a message; None for what a user said first, and for a message that is not here."""
+        node = self._tree.node_of(message_id)
+        return node.run_id if isinstance(node, RunNode) else None
+
     # --- loading
 
     def has_older(self) -> bool:

@@ -95,6 +95,11 @@ class RunCore(ABC, Generic[MessageT]):
         return self._located
 
     @property
+    def channel_name(self) -> str:
+        """The name of the channel, which is that of the conversation."""
+        return self.session.connection.channel.name
+
+    @property
     def status(self) -> RunStatus:
         """The run's status in the session's tree; ``active`` while it is not there."""
         node = self.session.tree.run(self.run_id)

@@ -148,8 +148,15 @@ def _approval(projection: LangChainProjection, message_id: str | None, event: Ev
     if not isinstance(call_id, str):
         return
     approved = payload.get("approved") is True
-    projection.approvals[call_id] = {"approved": approved, "reason": reason if isinstance(reason, str) else None}
-    if not approved:
+    answer = {"approved": approved, "reason": reason if isinstance(reason, str) else None}
+    projection.approvals[call_id] = answer
+    question_id = _question_about(projection, call_id)
+    if question_id is not None:
+        content = answer["reason"] or ("" if approved else NOT_APPROVED)
+        status = "success" if approved else "error"
+        values = {"tool_call_id": call_id, "content": content, "artifact": answer, "status": status}
+        _answer_call(projection, message_id, {**event, "codecMessageId": question_id}, values)
+    elif not approved:
         content = reason if isinstance(reason, str) else NOT_APPROVED
         _answer_call(projection, message_id, event, {"tool_call_id": call_id, "content": content, "status": "error"})
 
@@ -166,6 +173,18 @@ def _answer_call(projection: LangChainProjection, message_id: str | None, event:
             values["content_form"] = "list"
         message = build_message("tool", "whole", values, is_complete=True)
         projection.states[f"{target}/{call_id}"] = GivenMessage(message)
+
+
+def _question_about(projection: LangChainProjection, call_id: str) -> str | None:
+    """The newest question of a graph that is, or is about, the call of that id: the id of its message."""
+    for message_id, state in reversed(projection.states.items()):
+        if _is_question(state):
+            question = state.built().additional_kwargs[INTERRUPT]
+            calls = question.get("calls") if isinstance(question, Mapping) else None
+            ids = [call.get("tool_call_id") for call in calls or () if isinstance(call, Mapping)]
+            if isinstance(question, Mapping) and call_id in (question.get("id"), *ids):
+                return message_id
+    return None
 
 
 def _is_question(state: Any) -> bool:

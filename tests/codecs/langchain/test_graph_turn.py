@@ -3,119 +3,219 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage, BaseMessage
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.graph import END, START, MessagesState, StateGraph
+from langgraph.config import get_stream_writer
+from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import interrupt
 
-from ai_transport_codecs import AgentSession, ClientSession, InvalidArgumentError, MemoryHub
+from ai_transport_codecs import AgentSession, InvalidArgumentError, MemoryHub
 from ai_transport_codecs.codecs.langchain import CODEC, graph_turn
+from tests.codecs.langchain.graph_stage import Device, conversation, serving
 
-Device = ClientSession[BaseMessage]
 
-
-def compiled(saver: Any) -> Any:
+def compiled(saver: Any, **options: Any) -> Any:
     """A graph whose only node asks twice, and says what it was told."""
 
     def ask(state: MessagesState) -> dict[str, Any]:
         city = interrupt({"question": "Where to?"})
         day = interrupt("When?")
-        return {"messages": [AIMessage(f"To {city} on {day['day']}.")]}
+        day = day["day"] if isinstance(day, dict) else day
+        return {"messages": [AIMessage(f"To {city} on {day}.")]}
 
-    builder = StateGraph(MessagesState)
-    builder.add_node("ask", ask)
-    builder.add_edge(START, "ask")
-    builder.add_edge("ask", END)
-    return builder.compile(checkpointer=saver)
+    builder: Any = StateGraph(MessagesState)
+    return builder.add_node("ask", ask).add_edge(START, "ask").compile(checkpointer=saver, **options)
 
 
-@asynccontextmanager
-async def serving(hub: MemoryHub, saver: InMemorySaver) -> AsyncIterator[None]:
-    """An agent process with its own graph, which ends with the block; the saver stays."""
-    async with AgentSession[BaseMessage](hub.client("agent"), "chat", codec=CODEC) as session:
-        task = asyncio.create_task(session.serve(graph_turn(compiled(saver), thread="chat")))
-        yield
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+def values(device: Device) -> list[Any]:
+    return [question["value"] for question in device.questions]
 
 
-def questions(device: Device) -> list[Any]:
-    found = (entry.message.additional_kwargs.get("interrupt") for entry in device.view.get_messages())
-    return [each["value"] for each in found if each]
-
-
-async def answer(device: Device, **said: Any) -> None:
-    """An answer to the last question."""
-    asked = [each for each in device.view.get_messages() if "interrupt" in each.message.additional_kwargs][-1]
-    run = device.view.run_of(asked.id)
-    assert run is not None
-    assert CODEC.create_tool_result is not None
-    payload = {"tool_call_id": asked.message.additional_kwargs["interrupt"]["id"], **said}
-    await device.view.send(CODEC.create_tool_result(asked.id, payload), run_id=run.run_id)
-
-
-async def until(device: Device, status: str, asked: int) -> None:
-    changed = asyncio.Event()
-    unsubscribe = device.tree.on("run", lambda _: changed.set())
-    while [run.status for run in device.view.runs()] != [status] or len(questions(device)) != asked:
-        await changed.wait()
-        changed.clear()
-    unsubscribe()
+WHERE = {"question": "Where to?"}
 
 
 async def test_the_first_answer_of_any_device_resumes_the_graph_after_a_restart_too() -> None:
     hub, saver = MemoryHub(), InMemorySaver()
+    async with Device(hub, "alice") as alice, Device(hub, "bob") as bob:
+        async with serving(hub, graph_turn(compiled(saver), thread="trips")):
+            await alice.say("plan a trip", "suspended")
+        for device in (alice, bob):
+            await device.until_status("suspended")
+            assert values(device) == [WHERE]
+        await bob.answer(content="Lisbon")
+        await alice.answer(content="Oslo")
+        async with serving(hub, graph_turn(compiled(saver), thread="trips")):
+            for device in (alice, bob):
+                await device.until(lambda device=device: len(values(device)) == 2)  # type: ignore[misc]
+                await device.until_status("suspended")
+                assert values(device)[1] == "When?"
+            await alice.answer(artifact={"day": "Friday"})
+            for device in (alice, bob):
+                await device.until_status("complete")
+                assert device.texts[-1] == "To Lisbon on Friday."
+
+
+async def test_a_plain_message_to_the_run_answers_its_only_question() -> None:
+    async with conversation(graph_turn(compiled(InMemorySaver()))) as device:
+        await device.say("plan a trip", "suspended")
+        [run] = device.view.runs()
+        await device.view.send("Lisbon", run_id=run.run_id)
+        await device.until(lambda: values(device) == [WHERE, "When?"])
+        await device.until_status("suspended")
+        await device.answer(content="Friday")
+        await device.until_status("complete")
+        assert device.texts[-1] == "To Lisbon on Friday."
+
+
+async def test_an_answer_to_no_question_leaves_the_run_waiting() -> None:
+    async with conversation(graph_turn(compiled(InMemorySaver()))) as device:
+        await device.say("plan a trip", "suspended")
+        await device.answer(about="nobody asked", content="42")
+        await device.answer(content="Lisbon")
+        await device.until(lambda: values(device) == [WHERE, "When?"])
+        await device.until_status("suspended")
+
+
+async def test_questions_of_two_branches_wait_for_their_own_answers() -> None:
+    async with conversation(graph_turn(compiled(InMemorySaver()))) as device:
+        await device.say("plan a trip", "suspended")
+        first = device.view.get_messages()[0].id
+        await (await device.view.edit(first, "plan another")).wait()
+        assert device.texts == ["plan another"]
+        await device.answer(content="Rome")
+        await device.until(lambda: values(device) == [WHERE, "When?"])
+        await device.until_status("suspended")
+        device.view.select_sibling(first, 0)
+        assert (device.texts, values(device)) == (["plan a trip"], [WHERE])
+        for said in ("Oslo", "Monday"):
+            await device.answer(content=said)
+            await device.until(lambda said=said: said == "Monday" or values(device) == [WHERE, "When?"])  # type: ignore[misc]
+            await device.until_status("suspended" if said == "Oslo" else "complete")
+        assert device.texts[-1] == "To Oslo on Monday."
+        device.view.select_sibling(first, 1)
+        await device.answer(content="Friday")
+        await device.until_status("complete")
+        assert device.texts[-1] == "To Rome on Friday."
+
+
+async def test_who_begins_another_turn_may_still_answer_the_question_before_it() -> None:
+    async with conversation(graph_turn(compiled(InMemorySaver()))) as device:
+        await device.say("plan a trip", "suspended")
+        await device.say("no, another one", "suspended")
+        await device.answer(content="Rome")
+        await device.until(lambda: len(values(device)) == 3)
+        await device.until_status("suspended", "suspended")
+        await device.answer(0, content="Oslo")
+        await device.until(lambda: len(values(device)) == 4)
+        await device.until_status("suspended", "suspended")
+        await device.answer(1, content="Monday")
+        await device.until_status("complete", "suspended")
+        assert "To Oslo on Monday." in device.texts
+
+
+async def test_questions_of_parallel_nodes_and_subgraphs_are_answered_one_by_one() -> None:
+    def asking(name: str) -> Any:
+        return lambda _: {"messages": [AIMessage(f"{name}: {interrupt(name)}")]}
+
+    inner: Any = StateGraph(MessagesState)
+    inner = inner.add_node("deep", asking("deep")).add_edge(START, "deep").compile()
+    outer: Any = StateGraph(MessagesState)
+    outer = outer.add_node("flat", asking("flat")).add_node("inner", inner)
+    graph = outer.add_edge(START, "flat").add_edge(START, "inner").compile(checkpointer=InMemorySaver())
+    async with conversation(graph_turn(graph)) as device:
+        await device.say("go", "suspended")
+        assert sorted(values(device)) == ["deep", "flat"]
+        await device.answer(values(device).index("deep"), content="blue")
+        await device.until_status("suspended")
+        await device.answer(values(device).index("flat"), content="plain")
+        await device.until_status("complete")
+        assert sorted(device.texts[1:]) == ["deep: blue", "flat: plain"]
+        [deep] = [entry.id for entry in device.view.get_messages() if entry.message.text == "deep: blue"]
+        projection = device.tree.node_of(deep).projection  # type: ignore[union-attr]
+        assert projection.node(deep) == "deep"
+        assert projection.namespace(deep).startswith("inner:")
+
+
+async def test_what_a_subgraph_said_before_it_asked_is_not_said_again() -> None:
+    def look(_: MessagesState) -> dict[str, Any]:
+        return {"messages": [AIMessage("Looking.")]}
+
+    def ask(_: MessagesState) -> dict[str, Any]:
+        return {"messages": [AIMessage(f"So {interrupt('?')}.")]}
+
+    inner: Any = StateGraph(MessagesState)
+    inner = inner.add_node("look", look).add_node("ask", ask).add_edge(START, "look").add_edge("look", "ask").compile()
+    outer: Any = StateGraph(MessagesState)
+    graph = outer.add_node("inner", inner).add_edge(START, "inner").compile(checkpointer=InMemorySaver())
+    async with conversation(graph_turn(graph)) as device:
+        await device.say("go", "suspended")
+        await device.answer(content="be it")
+        await device.until_status("complete")
+        assert device.texts == ["go", "Looking.", "So be it."]
+
+
+async def test_a_stop_before_a_node_is_a_question_too() -> None:
+    graph = compiled(InMemorySaver(), interrupt_before=["ask"])
+    async with conversation(graph_turn(graph)) as device:
+        await device.say("go", "suspended")
+        assert values(device) == [{"next": ["ask"]}]
+        await device.answer(content="")
+        await device.until(lambda: len(values(device)) == 2)
+        await device.until_status("suspended")
+        assert values(device)[1] == WHERE
+
+
+async def test_progress_reaches_a_device_live_and_from_history() -> None:
+    hub = MemoryHub()
+
+    def work(_: MessagesState) -> dict[str, Any]:
+        for done in range(4):
+            get_stream_writer()({"done": done})
+        return {"messages": [AIMessage("Finished.")]}
+
+    builder: Any = StateGraph(MessagesState)
+    graph = builder.add_node("work", work).add_edge(START, "work").compile()
+    async with serving(hub, graph_turn(graph)), Device(hub, "alice") as alice, Device(hub, "bob") as bob:
+        await alice.say("go")
+        await bob.view.load_older()
+        for device in (alice, bob):
+            custom = [message.additional_kwargs.get("custom") for message in device.view.messages]
+            assert [each for each in custom if each] == [[{"done": done} for done in range(4)]]
+            assert device.texts == ["go", "Finished."]
+
+
+async def test_the_example_of_the_docstring() -> None:
+    lines = str(graph_turn.__doc__).split("::\n")[1].split("**What readers get.**")[0].splitlines()
+    code = "\n".join(f"    {line.removeprefix('        ')}" for line in lines)
+    scope: dict[str, Any] = {**globals(), "Any": Any}
+    exec(compile(f"async def example(session):\n{code}", "docstring", "exec"), scope)  # noqa: S102
+    hub = MemoryHub()
     async with (
-        Device(hub.client("alice"), "chat", codec=CODEC) as alice,
-        Device(hub.client("bob"), "chat", codec=CODEC) as bob,
+        AgentSession[BaseMessage](hub.client("agent"), "chat", codec=CODEC) as session,
+        Device(hub, "alice") as device,
     ):
-        async with serving(hub, saver):
-            await (await alice.view.send("plan a trip")).wait()
-        for device in (alice, bob):
-            await until(device, "suspended", 1)
-            assert questions(device) == [{"question": "Where to?"}]
-        await answer(bob, content="Lisbon")
-        await answer(alice, content="Oslo")
-        async with serving(hub, saver):
-            for device in (alice, bob):
-                await until(device, "suspended", 2)
-                assert questions(device)[1] == "When?"
-            await answer(alice, artifact={"day": "Friday"})
-            for device in (alice, bob):
-                await until(device, "complete", 2)
-        for device in (alice, bob):
-            assert device.view.messages[-1].text == "To Lisbon on Friday."
+        task = asyncio.create_task(scope["example"](session))
+        await device.say("a trip", "suspended")
+        await device.answer(content="Lisbon")
+        await device.until_status("complete")
+        assert device.texts == ["a trip", "Off to Lisbon!"]
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_who_begins_another_turn_takes_the_question_away() -> None:
-    hub, saver = MemoryHub(), InMemorySaver()
-    async with Device(hub.client("alice"), "chat", codec=CODEC) as alice, serving(hub, saver):
-        first = await alice.view.send("plan a trip")
-        assert await first.wait() == "suspended"
-        [asked] = [each for each in alice.view.get_messages() if "interrupt" in each.message.additional_kwargs]
-        [run] = alice.view.runs()
-        await (await alice.view.send("no, another one")).wait()
-        assert len(questions(alice)) == 2
-        await answer(alice, content="Rome")
-        assert CODEC.create_tool_result is not None
-        late = {"tool_call_id": asked.message.additional_kwargs["interrupt"]["id"], "content": "Oslo"}
-        changed = asyncio.Event()
-        alice.tree.on("run", lambda _: changed.set())
-        await alice.view.send(CODEC.create_tool_result(asked.id, late), run_id=run.run_id)
-        statuses = ["complete", "suspended"]
-        while [each.status for each in alice.view.runs()] != statuses or len(questions(alice)) < 3:
-            await changed.wait()
-            changed.clear()
-        assert questions(alice) == [{"question": "Where to?"}, {"question": "Where to?"}, "When?"]
+async def test_a_graph_without_memory_that_asks_says_what_it_lacks() -> None:
+    async with conversation(graph_turn(compiled(None))) as device:
+        turn = await device.view.send("plan a trip")
+        await turn.wait()
+        assert turn.status == "error"
+        assert "has no checkpointer to wait with: compile it with checkpointer=..." in str(turn.error)
 
 
-def test_a_graph_without_memory_cannot_wait() -> None:
-    with pytest.raises(InvalidArgumentError, match="compile it with checkpointer"):
-        graph_turn(compiled(None), thread="chat")
+def test_what_is_no_graph_or_no_mode_is_refused() -> None:
     with pytest.raises(InvalidArgumentError, match="takes a compiled graph, not a str"):
-        graph_turn("graph", thread="chat")
+        graph_turn("graph")
+    with pytest.raises(InvalidArgumentError, match=r"mode 'values' says nothing .* 'custom', 'messages', 'tools'"):
+        graph_turn(compiled(None), stream_mode=["messages", "values"])

@@ -182,7 +182,7 @@ def test_what_nodes_write_is_one_message_for_each_graph_which_grows_by_appends()
 
 
 def test_updates_are_said_without_the_messages_and_without_what_is_the_graphs_own() -> None:
-    command = Command(update={"stage": "done", "messages": [AIMessage("a")]})
+    command: Any = Command(update={"stage": "done", "messages": [AIMessage("a")]})
     said = messages(
         [
             CHUNK,
@@ -211,7 +211,7 @@ def test_a_tools_words_and_then_its_result_are_one_message() -> None:
 def test_two_subgraphs_that_speak_at_once_do_not_mix() -> None:
     def piece(task: str, text: str) -> Any:
         metadata = {"langgraph_node": "model", "langgraph_checkpoint_ns": f"{task}|model:1"}
-        return ((task,), "messages", (AIMessageChunk(text), metadata))
+        return ((task,), "messages", (AIMessageChunk(content=text), metadata))
 
     log = write_all([piece("a:1", "a"), piece("b:1", "b"), piece("a:1", "A"), piece("b:1", "B")])
     reader = live(log.deliveries)

@@ -1,10 +1,11 @@
-"""A graph that asks people, as a turn handler: ``await session.serve(graph_turn(graph, thread="chat"))``."""
+"""A graph as a turn handler: ``await session.serve(graph_turn(graph))``."""
 
 from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
@@ -14,115 +15,331 @@ from ai_transport_codecs.codecs.langchain.history import as_history
 from ai_transport_codecs.codecs.langchain.messages import INTERRUPT
 from ai_transport_codecs.errors import InvalidArgumentError
 
+from .answers import MessageAnswers, PageAnswers
+from .questions import (
+    Question,
+    RefusedAnswerError,
+    open_questions,
+    rejected_calls,
+    state_messages,
+    try_resume,
+    without_questions,
+)
+from .streams import ShownItems
+
 Thread: TypeAlias = str | Callable[[TurnRun], str]
 InputMapping: TypeAlias = Callable[[list[BaseMessage]], Any | Awaitable[Any]]
+Config: TypeAlias = Mapping[str, Any] | Callable[[TurnRun], Mapping[str, Any]]
 
-_NEEDED: Final = ("aget_state", "astream")
+RUN: Final = "ai_transport_run"
+"""The key of a checkpoint's metadata under which it has the run that wrote it."""
+
+MODES: Final = ("messages", "custom", "tools")
+
+_OUR_MODES: Final = frozenset({"messages", "custom", "tools", "updates"})
+_MEMORY: Final = ("aget_state", "aget_state_history")
 
 
 def graph_turn(
     graph: Any,
     *,
-    thread: Thread,
+    thread: Thread | None = None,
     input: InputMapping | None = None,  # noqa: A002  # the word that LangGraph uses for it
-    config: Mapping[str, Any] | None = None,
+    config: Config | None = None,
+    stream_mode: Sequence[str] = MODES,
 ) -> TurnHandler:
-    """A handler that answers with ``graph``, a compiled graph with a checkpointer, and asks what it asks.
+    """A handler that answers with ``graph``: a compiled graph, or what streams and remembers like one.
 
-    ``thread`` is the graph's thread id, or makes it from the run. A run does not know its session, so let the id come
-    from the session's name: each turn of a conversation has to get the same one. ``input`` maps the conversation to
-    what the graph takes; without it that is ``{"messages": [what the user said last]}``, since the graph remembers the
-    rest. ``config`` is the graph's further config.
+    ::
 
-    Where the graph stops at ``interrupt(value)``, readers get a message whose ``additional_kwargs["interrupt"]`` has
-    the question's ``id`` and ``value``, and the run is suspended. A device answers with
-    ``codec.create_tool_result(message_id, {"tool_call_id": id, "content": text})``, or ``"artifact": value`` for
-    what is no text, sent to the run. Once all questions are answered the graph goes on with ``Command(resume=...)``,
-    in whatever process serves then that shares the checkpointer. The first answer counts. Who begins
-    another turn instead takes the question away, as in LangGraph itself.
+        def plan(state: MessagesState) -> dict[str, Any]:
+            get_stream_writer()({"looking": "flights"})
+            city = interrupt("Where to?")
+            return {"messages": [AIMessage(f"Off to {city}!")]}
 
-    Raises InvalidArgumentError for what is no compiled graph, or has no checkpointer.
+        builder = StateGraph(MessagesState).add_node("plan", plan)
+        graph = builder.add_edge(START, "plan").compile(checkpointer=InMemorySaver())
+        await session.serve(graph_turn(graph))
+
+    **What readers get.** Every message, subgraphs' too, as it is made and once; the projection says of which ``node``
+    and ``namespace`` it is. What nodes write with ``get_stream_writer()`` is a message of its own, whose
+    ``additional_kwargs["custom"]`` lists it; with ``"updates"`` in ``stream_mode`` so is what nodes did to the rest of
+    the state, under ``"updates"``. ``as_history`` leaves both out.
+
+    **What the graph gets.** With a checkpointer, what the user said last: it remembers the rest, as far as that is on
+    the branch that the turn answers. An edit or another answer to the same question goes on from the checkpoint where
+    the branch was left (``checkpoint_id``). Where there is none for what the branch shows (it begins anew, or the
+    checkpointer lost it), the visible conversation is the input, in the thread ``"{thread}:{run_id}"`` when
+    ``thread`` is taken. What a cancelled or failed turn left in the thread is not gone on from. Without a
+    checkpointer the graph gets the visible conversation each time. ``input`` maps these messages to the graph's input,
+    by default ``{"messages": messages}``.
+
+    **Threads.** ``thread`` is the thread's id or makes it from the run; by default it is the one in ``config``, or the
+    name of the channel. ``config`` is the graph's further config, or makes it from the run. A checkpoint's metadata
+    names the run that wrote it (``ai_transport_run``).
+
+    **Questions.** Where the graph stops at ``interrupt(value)`` readers get a message whose
+    ``additional_kwargs["interrupt"]`` has the question's ``id`` and ``value``, and the run is suspended. A device
+    answers with ``codec.create_tool_result(message_id, {"tool_call_id": id, "content": text})``, or ``"artifact":
+    value`` for what is no text, sent to the run (``run_id=``); a plain message to the run answers an only question.
+    Once all are answered the graph goes on with ``Command(resume=...)``, in whatever process serves then that shares
+    the checkpointer. The first answer counts. ``interrupt_before`` asks too, with the nodes as ``value["next"]``.
+
+    A question of ``HumanInTheLoopMiddleware`` has ``calls`` besides: each is answered with
+    ``codec.create_tool_approval_response(message_id, {"tool_call_id": call_id, "approved": True})``, or with a tool
+    result whose artifact is one of the middleware's decisions (``{"type": "edit", ...}``); the question as a whole
+    takes ``{"decisions": [...]}``. An answer that the middleware does not allow is asked for again, with why as
+    ``"refused"``.
+
+    On a page (``bridged(graph_turn(graph), "langchain")`` in a session with ``codec="vercel"``) what tools wait for is
+    approved with ``addToolApprovalResponse``; any other question is a tool part named ``interrupt``, with what was
+    asked as its input, and answered with ``addToolOutput``. What nodes write are data parts, ``data-custom`` or by
+    their own ``type``.
+
+    A question that another turn has overtaken can still be answered; LangGraph then runs again what ran beside it.
+    When the run is cancelled, so is the graph. A graph that raises ends the run with its error.
+
+    Raises InvalidArgumentError for what is no graph, and for a mode that says nothing to readers. A graph without a
+    checkpointer that asks something ends its run with an error that says so.
     """
-    if not all(callable(getattr(graph, name, None)) for name in _NEEDED):
+    if not callable(getattr(graph, "astream", None)):
         raise InvalidArgumentError(f"graph_turn takes a compiled graph, not a {type(graph).__name__}")
-    if not getattr(graph, "checkpointer", None):
-        raise InvalidArgumentError("graph_turn needs a graph with a checkpointer; compile it with checkpointer=...")
+    wrong = sorted({*stream_mode} - _OUR_MODES)
+    if wrong:
+        raise InvalidArgumentError(
+            f"stream mode {wrong[0]!r} says nothing to readers that others do not; graph_turn takes"
+            f" {', '.join(map(repr, sorted(_OUR_MODES)))}"
+        )
 
     async def answer(run: TurnRun) -> None:
         await run.view.load()
-        messages: list[BaseMessage] = [entry.message for entry in run.view.get_messages()]
-        thread_id = thread(run) if callable(thread) else thread
-        given = dict(config or {})
-        settings = given | {"configurable": {**given.get("configurable", {}), "thread_id": thread_id}}
-        asked = _questions(_since_user(messages))
-        if asked:
-            pending = [str(each.id) for each in await _interrupts(graph, settings)]
-            pending = [each for each in pending if any(_belongs(question["id"], each) for question in asked)]
-            resume = _answers(messages, pending)
-            if len(resume) < len(pending):
-                await run.suspend()
-            if not resume or len(resume) < len(pending):
-                return  # without any pending, another turn went on from there
-            value: Any = _resumed(resume)
-        else:
-            value = _last(messages) if input is None else input(as_history(messages))
-            value = await value if inspect.isawaitable(value) else value
-        result = await run.pipe(_items(graph, value, settings, messages))
-        if result.reason == "complete" and await _interrupts(graph, settings):
-            await run.suspend()
+        await _Turn(graph, run, thread, input, config, stream_mode).answer()
 
     return answer
 
 
-async def _interrupts(graph: Any, settings: Mapping[str, Any]) -> list[Any]:
-    state = await graph.aget_state(settings)
-    return [each for task in state.tasks for each in task.interrupts]
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where in a graph's memory a turn goes on."""
+
+    thread_id: str
+    state: Any = None
+    """What the graph knows there; None when nothing."""
+    is_head: bool = True
+    """Whether that is the thread's newest state."""
 
 
-async def _items(
-    graph: Any, value: Any, settings: Mapping[str, Any], messages: Sequence[BaseMessage]
-) -> AsyncIterator[Any]:
-    """What the graph says, and then the questions at which it stopped."""
-    async with contextlib.aclosing(graph.astream(value, settings, stream_mode="messages")) as stream:
-        async for item in stream:
-            yield item
-    for each in await _interrupts(graph, settings):
-        # A node that asks again does so under the same id, so a question is told from the one before by its number.
-        number = sum(_belongs(question["id"], str(each.id)) for question in _questions(messages))
-        yield AIMessage("", additional_kwargs={INTERRUPT: {"id": f"{each.id}:{number}", "value": each.value}})
+class _Turn:
+    """One call of the handler."""
+
+    def __init__(
+        self,
+        graph: Any,
+        run: TurnRun,
+        thread: Thread | None,
+        map_input: InputMapping | None,
+        config: Config | None,
+        modes: Sequence[str],
+    ) -> None:
+        self._graph = graph
+        self._run = run
+        self._map_input = map_input
+        self._modes = frozenset(modes)
+        self._config = dict(config(run) if callable(config) else config or {})
+        self._remembers = _remembers(graph)
+        self._thread_id = _thread_id(run, thread, self._config)
+        entries = run.view.get_messages()
+        self._messages: list[BaseMessage] = [entry.message for entry in entries]
+        writer_of = getattr(run.view, "run_id_of", lambda _: None)
+        writers = [writer_of(each.id) or writer_of(each.id.rpartition("/")[0]) for each in entries]
+        self._runs = list(dict.fromkeys(each for each in reversed(writers) if each))
+        said = [isinstance(message, HumanMessage) for message in self._messages]
+        self._new = self._messages[len(said) - said[::-1].index(False) :] if False in said else self._messages
+        """What was said since the last message that is no user's."""
+        self._before = [each for each in writers[: len(writers) - len(self._new)] if each]
+        shown = getattr(run.view, "messages", ())
+        is_page = bool(shown) and isinstance(shown[0], Mapping)
+        self._is_page = is_page
+        self._answers = PageAnswers(shown) if is_page else MessageAnswers(self._messages)
+        self._asked: list[Question] = []
+
+    async def answer(self) -> None:
+        """Go on with what people answered, or with what they said."""
+        place = await self._try_place(self._run.run_id) if self._run.run_id in self._before else None
+        if place is not None:
+            questions = open_questions(place.state, self._answers)
+            if questions and await self._resume(place, questions):
+                return
+            new = [*_results(place.state, self._messages), *self._new]
+            if new:
+                await self._pipe(await self._input(new), place)
+            return
+        base = await self._base()
+        messages = self._new if base.state is not None else as_history(without_questions(self._messages))
+        await self._pipe(await self._input(messages), base)
+
+    async def _resume(self, place: _Place, questions: Sequence[Question]) -> bool:
+        """Whether it is settled what becomes of the questions; else what the user said takes them away."""
+        said = "\n".join(message.text for message in self._new) or None
+        heard = [_heard(each, self._answers, None) for each in questions]
+        unanswered = [each for each, value in zip(questions, heard, strict=True) if value is None]
+        if said is not None and unanswered:
+            if len(unanswered) > 1 or unanswered[0].form == "breakpoint":
+                return False
+            heard = [_heard(each, self._answers, said) for each in questions]
+        refused = [(each, value) for each, value in zip(questions, heard, strict=True) if isinstance(value, str)]
+        if refused:
+            await self._run.pipe([_asking(each, why) for each, why in refused])
+        if refused or None in heard:
+            await self._run.suspend()
+            return True
+        values = {each.interrupt_id: value[0] for each, value in zip(questions, heard, strict=True) if isinstance(value, tuple)}
+        if questions[0].form == "breakpoint":
+            answered = values[questions[0].interrupt_id]
+            if not (isinstance(answered, Mapping) and answered.get("approved") is False):
+                await self._pipe(None, place)
+            return True
+        known = {message.id for messages in state_messages(place.state) for message in messages if message.id}
+        rejected = rejected_calls(questions, values) if self._is_page else set[str]()
+        await self._pipe(_resumed(values), place, known, rejected)
+        return True
+
+    async def _pipe(
+        self, value: Any, place: _Place, known: Collection[str] = (), rejected: Collection[str] = ()
+    ) -> None:
+        shown = ShownItems(self._modes, known, rejected)
+        result = await self._run.pipe(self._items(value, place, shown))
+        if result.reason == "complete" and self._asked:
+            await self._run.suspend()
+
+    async def _items(self, value: Any, place: _Place, shown: ShownItems) -> AsyncIterator[Any]:
+        """What the graph says, and then the questions at which it stopped."""
+        modes = [*dict.fromkeys((*self._modes, "updates"))]
+        stream = self._graph.astream(value, self._settings(place), stream_mode=modes, subgraphs=True)
+        async with contextlib.aclosing(stream):
+            async for item in stream:
+                found = shown.try_item(item)
+                if found is not None:
+                    yield found
+        if not self._remembers:
+            if shown.has_asked:
+                raise InvalidArgumentError(
+                    "the graph asked something, but has no checkpointer to wait with: compile it with checkpointer=..."
+                )
+            return
+        state = await self._state(place.thread_id)
+        if state is not None and state.metadata.get(RUN) != self._run.run_id:  # another turn went on meanwhile
+            found = await self._try_written(place.thread_id, self._run.run_id)
+            state = None if found is None else found
+        if state is not None:
+            self._asked = open_questions(state, self._answers)
+        for question in self._asked:
+            yield _asking(question)
+
+    # --- the graph's memory
+
+    async def _base(self) -> _Place:
+        """Where the branch that this turn answers was left; where there is nothing, room for all of it."""
+        thread_id = self._thread_id
+        if not self._remembers:
+            return _Place(thread_id)
+        if self._before and self._new:
+            place = await self._try_place(self._before[-1])
+            if place is not None:
+                return place
+        head = await self._state(thread_id)
+        if head is None:
+            return _Place(thread_id)
+        if RUN not in head.metadata and len(self._new) == len(self._messages):
+            return _Place(thread_id, head)  # remembers from elsewhere
+        return _Place(f"{thread_id}:{self._run.run_id}")
+
+    async def _try_place(self, run_id: str) -> _Place | None:
+        """Where that run left the graph, in whichever thread."""
+        if not self._remembers:
+            return None
+        for thread_id in (self._thread_id, *(f"{self._thread_id}:{each}" for each in self._runs)):
+            head = await self._state(thread_id)
+            if head is None:
+                continue
+            if head.metadata.get(RUN) == run_id:
+                return _Place(thread_id, head)
+            state = await self._try_written(thread_id, run_id)
+            if state is not None:
+                is_amended = RUN not in head.metadata and _checkpoint(head.parent_config) == _checkpoint(state.config)
+                return _Place(thread_id, head if is_amended else state, is_amended)
+        return None
+
+    async def _state(self, thread_id: str, checkpoint_id: str | None = None) -> Any:
+        """A thread's newest state, or the one of a checkpoint; None for a thread that has none."""
+        settings = self._settings(_Place(thread_id), checkpoint_id)
+        state = await self._graph.aget_state(settings, subgraphs=True)
+        return state if state.metadata is not None else None
+
+    async def _try_written(self, thread_id: str, run_id: str) -> Any:
+        """The newest state that a run wrote to a thread."""
+        history = self._graph.aget_state_history(self._settings(_Place(thread_id)), filter={RUN: run_id}, limit=1)
+        async for state in history:
+            return await self._state(thread_id, _checkpoint(state.config))
+        return None
+
+    def _settings(self, place: _Place, checkpoint_id: str | None = None) -> dict[str, Any]:
+        if not place.is_head:
+            checkpoint_id = _checkpoint(place.state.config)
+        configurable = {**self._config.get("configurable", {}), "thread_id": place.thread_id}
+        if checkpoint_id is not None:
+            configurable["checkpoint_id"] = checkpoint_id
+        metadata = {**self._config.get("metadata", {}), RUN: self._run.run_id}
+        return {**self._config, "configurable": configurable, "metadata": metadata}
+
+    async def _input(self, messages: list[BaseMessage]) -> Any:
+        if self._map_input is None:
+            return {"messages": messages}
+        value = self._map_input(messages)
+        return await value if inspect.isawaitable(value) else value
 
 
-def _answers(messages: Sequence[BaseMessage], interrupts: Sequence[str]) -> dict[str, Any]:
-    """What people answered to the last question of each interrupt, by the interrupt's id."""
+def _remembers(graph: Any) -> bool:
+    """Whether it has a memory: a compiled graph with a checkpointer, or one on a server, which has its own."""
+    return all(callable(getattr(graph, name, None)) for name in _MEMORY) and bool(getattr(graph, "checkpointer", True))
+
+
+def _thread_id(run: TurnRun, thread: Thread | None, config: Mapping[str, Any]) -> str:
+    found = thread(run) if callable(thread) else thread
+    if found is None:
+        found = config.get("configurable", {}).get("thread_id") or getattr(run, "channel_name", None)
+    if not isinstance(found, str) or not found:
+        raise InvalidArgumentError("graph_turn needs a thread: pass thread=..., the id of the graph's thread, as text")
+    return found
+
+
+def _checkpoint(config: Any) -> str | None:
+    configurable = config.get("configurable") if isinstance(config, Mapping) else None
+    return configurable.get("checkpoint_id") if isinstance(configurable, Mapping) else None
+
+
+def _asking(question: Question, refusal: str | None = None) -> AIMessage:
+    return AIMessage("", additional_kwargs={INTERRUPT: question.wire(refusal)})
+
+
+def _heard(question: Question, answers: Any, said: str | None) -> tuple[Any] | str | None:
+    """As :func:`.questions.try_resume`; what was refused as the reason why."""
+    try:
+        return try_resume(question, answers, said)
+    except RefusedAnswerError as refusal:
+        return str(refusal)
+
+
+def _results(state: Any, messages: Iterable[BaseMessage]) -> list[BaseMessage]:
+    """What clients' tools said to calls that the graph has no result of."""
+    held = [message for each in state_messages(state) for message in each]
+    answered = {message.tool_call_id for message in held if isinstance(message, ToolMessage)}
+    called = {call["id"] for message in held if isinstance(message, AIMessage) for call in message.tool_calls}
     results = {message.tool_call_id: message for message in messages if isinstance(message, ToolMessage)}
-    answers: dict[str, Any] = {}
-    for interrupt_id in interrupts:
-        asked = [question["id"] for question in _questions(messages) if _belongs(question["id"], interrupt_id)]
-        result = results.get(asked[-1]) if asked else None
-        if result is not None:
-            answers[interrupt_id] = result.content if result.artifact is None else result.artifact
-    return answers
+    return [message for call_id, message in results.items() if call_id in called - answered]
 
 
-def _since_user(messages: Sequence[BaseMessage]) -> Sequence[BaseMessage]:
-    said = (position for position in range(len(messages), 0, -1) if isinstance(messages[position - 1], HumanMessage))
-    return messages[next(said, 0) :]
-
-
-def _questions(messages: Sequence[BaseMessage]) -> list[Mapping[str, Any]]:
-    found = (message.additional_kwargs.get(INTERRUPT) for message in messages)
-    return [each for each in found if isinstance(each, Mapping) and isinstance(each.get("id"), str)]
-
-
-def _belongs(question_id: str, interrupt_id: str) -> bool:
-    return question_id.rpartition(":")[0] == interrupt_id
-
-
-def _resumed(answers: Mapping[str, Any]) -> Any:
+def _resumed(values: Mapping[str, Any]) -> Any:
     from langgraph.types import Command  # noqa: PLC0415  # LangGraph may not be installed; who passes a graph has it
 
-    return Command(resume=dict(answers))
-
-
-def _last(messages: Sequence[BaseMessage]) -> dict[str, Any]:
-    return {"messages": list(messages[-1:])}
+    return Command(resume=dict(values))
