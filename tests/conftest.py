@@ -26,6 +26,7 @@ FRAMEWORKS: Final = {
     "channels/ably": "ably",
     "cli/demo": "langchain_openai",
     "cli/live": "ably",
+    "docs/snippets": "langgraph",  # the last of what the pages show together
     "examples": "fastapi",
     "interop": "ably",
     "server": "aiohttp",
@@ -36,6 +37,8 @@ ABSENT: Final = [folder for folder in FOLDERS if find_spec(FRAMEWORKS[folder]) i
 
 # What takes minutes and does not depend on the Python: a brief run leaves it out (tox.ini says when).
 LONG: Final = (
+    "docs/snippets",
+    "docs/test_write_a_codec.py",
     "interop",
     "plugin",
     "channels/ably",

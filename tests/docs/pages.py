@@ -32,9 +32,9 @@ class Block(NamedTuple):
 
 
 class Page:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, root: Path = ROOT) -> None:
         self.path = path
-        self.name = path.relative_to(ROOT).as_posix()
+        self.name = path.relative_to(root).as_posix()
         self.text = path.read_text(encoding="utf-8")
 
     def __repr__(self) -> str:
@@ -124,6 +124,6 @@ class _Marker(ast.NodeTransformer):
 PAGES: Final = [Page(path) for path in sorted([ROOT / "README.md", *DOCS.rglob("*.md")])]
 
 
-def page(name: str) -> Page:
+def page_of(name: str) -> Page:
     """The page of that name."""
     return next(each for each in PAGES if each.name == name)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.docs.pages import Played, page
+from tests.docs.pages import Played, page_of
 
 
 async def test_every_line_of_the_page_runs() -> None:
-    names = Played(page("docs/concepts.md"))
+    names = Played(page_of("docs/concepts.md"))
     serving = asyncio.create_task(names["agent"]())
     async with asyncio.timeout(20):
         assert await names["first_turn"]() == "complete"
