@@ -24,7 +24,7 @@ from ai_transport_codecs.session.agent import AgentSession
 from . import faults
 from .access import Allow, check_access
 from .answering import Handler
-from .bodies import FORM, JSON, read_client_id, read_fields, read_invocation, read_session_name
+from .bodies import FORM, JSON, BodyLimits, read_client_id, read_fields, read_invocation, read_session_name
 from .client import ClientSource, open_client
 from .desk import Desk, Limits
 from .pool import Pool
@@ -33,6 +33,7 @@ from .tokens import TokenIssuer
 _log = logging.getLogger("ai_transport_codecs.asgi")
 
 BODY_LIMIT: Final = 64 * 1024
+BODY_TIMEOUT: Final = 30.0
 WAIT: Final = 5.0
 GRACE: Final = 10.0
 IDLE_TIMEOUT: Final = 60.0
@@ -53,7 +54,7 @@ class AgentApp(Starlette):
         closing: Callable[[Desk], Awaitable[None]],
         allow: Allow | None,
         tokens: TokenIssuer | None,
-        body_limit: int,
+        body_limits: BodyLimits,
         cors_origins: Sequence[str],
     ) -> None:
         self._source = source
@@ -61,7 +62,7 @@ class AgentApp(Starlette):
         self._close_desk = closing
         self._allow = allow
         self._tokens = tokens
-        self._body_limit = body_limit
+        self._body_limits = body_limits
         self._opening = asyncio.Lock()
         self._stack = AsyncExitStack()
         self._desk: Desk | None = None
@@ -75,6 +76,7 @@ class AgentApp(Starlette):
             exception_handlers={HTTPException: _http_error},
             lifespan=self.lifespan,
         )
+        self.router.redirect_slashes = False  # a redirect would name the host that the request says it has
 
     @asynccontextmanager
     async def lifespan(self, app: object = None) -> AsyncIterator[None]:
@@ -115,7 +117,7 @@ class AgentApp(Starlette):
             return self._desk
 
     async def _chat(self, request: Request) -> Response:
-        fields = await read_fields(request, self._body_limit)
+        fields = await read_fields(request, self._body_limits)
         invocation = read_invocation(fields)
         await check_access(self._allow, request, invocation.session_name, read_client_id(fields))
         receipt = await (await self._open()).take(invocation, fields)
@@ -127,7 +129,7 @@ class AgentApp(Starlette):
         assert self._tokens is not None  # noqa: S101  # there is no such route without
         fields: Mapping[str, Any] = request.query_params
         if request.method == "POST":
-            fields = dict(fields) | dict(await read_fields(request, self._body_limit, types=(JSON, FORM)))
+            fields = dict(fields) | dict(await read_fields(request, self._body_limits, types=(JSON, FORM)))
         session_name, client_id = read_session_name(fields), read_client_id(fields)
         if client_id is None:
             raise faults.RequestError('a token is for one client: name it in the text "clientId"')
@@ -146,6 +148,7 @@ def agent_app(
     token_ttl: int = 3600,
     cors_origins: Sequence[str] = (),
     body_limit: int = BODY_LIMIT,
+    body_timeout: float = BODY_TIMEOUT,
     wait: float = WAIT,
     grace: float = GRACE,
     hand_off: bool = False,
@@ -172,15 +175,17 @@ def agent_app(
 
     ``allow(request, session_name, client_id)`` decides who may do so; without it, nobody may. When the application
     stops, runs have ``grace`` seconds to end; then they are cancelled or, with ``hand_off``, suspended for another
-    process to resume. Errors that no call carries go to ``on_error``, else to the log ``ai_transport_codecs.asgi``.
-    ``idle_timeout`` and ``max_idle`` say how long and how many unused sessions stay open, ``max_open`` how many
-    invocations may be under way, and ``session_options`` are more options of AgentSession.
+    process to resume. A body may have ``body_limit`` bytes and take ``body_timeout`` seconds. Pages of other origins
+    are let in when ``cors_origins`` names theirs. Errors that no call carries go to ``on_error``, else to the log
+    ``ai_transport_codecs.asgi``. ``idle_timeout`` and ``max_idle`` say how long and how many unused sessions stay open,
+    ``max_open`` how many invocations may be under way, and ``session_options`` are more options of AgentSession.
 
-    Serve one session from one process at a time: two that get one invocation at once cannot know of each other.
+    Several processes may serve the same sessions: of those that get one invocation, the one whose start is first on the
+    channel answers. What users say to a run under way is taken up by its process; a cancel finds it there too.
 
     Raises InvalidArgumentError for settings that make no sense, UnknownCodecError and siblings for the codec.
     """
-    settings = {"wait": wait, "grace": grace, "idle_timeout": idle_timeout}
+    settings = {"wait": wait, "grace": grace, "idle_timeout": idle_timeout, "body_timeout": body_timeout}
     bounds = {"body_limit": body_limit, "max_open": max_open}
     wrong = [name for name, value in settings.items() if not value >= 0]
     wrong += [name for name, value in bounds.items() if value < 1] + (["max_idle"] if max_idle < 0 else [])
@@ -204,7 +209,7 @@ def agent_app(
         closing=lambda desk: desk.close(grace=grace, hand_off=hand_off),
         allow=allow,
         tokens=None if token_key is None else TokenIssuer(token_key, ttl=token_ttl),
-        body_limit=body_limit,
+        body_limits=BodyLimits(body_limit, body_timeout),
         cors_origins=cors_origins,
     )
 
@@ -247,7 +252,8 @@ def _cors(origins: Sequence[str]) -> list[Middleware]:
             CORSMiddleware,
             allow_origins=list(origins),
             allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type"],
+            allow_headers=["*"],  # who may send is decided by origin; front ends bring headers of their own
+            expose_headers=["Retry-After", "WWW-Authenticate"],
             allow_credentials="*" not in origins,  # cookies are for origins that were named
         )
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -19,9 +20,6 @@ from .faults import TOO_LARGE, RequestError
 JSON: Final = "application/json"
 FORM: Final = "application/x-www-form-urlencoded"
 
-_BODY_TIMEOUT: Final = 30.0
-"""Seconds that a client may take to send a body."""
-
 _MAX_FIELDS: Final = 100
 _MAX_NAME: Final = 512
 _MAX_ID: Final = 256
@@ -30,12 +28,20 @@ _NAME: Final = re.compile(r"[^\[:*\x00-\x1f\x7f\ud800-\udfff][^*\x00-\x1f\x7f\ud
 _ID: Final = re.compile(r"[^*\x00-\x1f\x7f\ud800-\udfff]+")
 
 
-async def read_fields(request: Request, limit: int, *, types: tuple[str, ...] = (JSON,)) -> Mapping[str, Any]:
+@dataclass(frozen=True, slots=True)
+class BodyLimits:
+    """How many bytes a body may have, and how many seconds a client may take to send it."""
+
+    size: int
+    timeout: float
+
+
+async def read_fields(request: Request, limits: BodyLimits, *, types: tuple[str, ...] = (JSON,)) -> Mapping[str, Any]:
     """The fields of a body in one of ``types``. Raises RequestError for any other."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in types:
         raise RequestError(f"the body has to be {' or '.join(types)}, not {kind or 'untyped'!r}", status_code=415)
-    body = await _read(request, limit)
+    body = await _read(request, limits)
     try:
         text = body.decode("utf-8")
         fields = parse_json(text) if kind == JSON else dict(parse_qsl(text, max_num_fields=_MAX_FIELDS))
@@ -89,21 +95,21 @@ def _check(field: str, value: str, pattern: re.Pattern[str], longest: int) -> No
         )
 
 
-async def _read(request: Request, limit: int) -> bytes:
+async def _read(request: Request, limits: BodyLimits) -> bytes:
     declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared[:20]) > limit:
-        raise _too_large(limit)
+    if declared.isdecimal() and int(declared[:20]) > limits.size:
+        raise _too_large(limits.size)
     pieces: list[bytes] = []
     size = 0
     try:
-        async with asyncio.timeout(_BODY_TIMEOUT):
+        async with asyncio.timeout(limits.timeout):
             async for piece in request.stream():
                 size += len(piece)
-                if size > limit:
-                    raise _too_large(limit)
+                if size > limits.size:
+                    raise _too_large(limits.size)
                 pieces.append(piece)
     except TimeoutError:
-        raise RequestError(f"the body did not arrive within {_BODY_TIMEOUT:g} s", status_code=408) from None
+        raise RequestError(f"the body did not arrive within {limits.timeout:g} s", status_code=408) from None
     return b"".join(pieces)
 
 

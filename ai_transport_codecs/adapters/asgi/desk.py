@@ -20,6 +20,7 @@ from ai_transport_codecs.wire.messages import InboundMessage
 
 from . import faults
 from .answering import Answering, Handler
+from .claim import Claim, run_id_of
 from .looking import find_input, find_run, is_open_answer
 from .pool import Held, Pool
 from .receipt import Receipt
@@ -78,7 +79,8 @@ class Desk:
     """Takes invocations, and answers their inputs with ``handler`` in the background.
 
     The same invocation again gets the run that it got before: while it is under way, afterwards, and, since a channel
-    tells which run answers which input, after a restart. Errors that no run carries go to ``on_error``.
+    tells which run answers which input, after a restart and in another process. Errors that no run carries go to
+    ``on_error``.
     """
 
     def __init__(
@@ -162,12 +164,13 @@ class Desk:
         if run_id is not None:
             earlier = await self._continued(job, held, run_id, trigger)
         else:
-            earlier = held.answered.get(text_header(headers, h.MESSAGE_ID) or "")
+            earlier = held.answer_to(text_header(headers, h.MESSAGE_ID) or "")
         if earlier is not None:
             job.settle(earlier)
             return
         # From here to the reservation nothing waits, so that nobody else comes to the same conclusion.
-        run = held.session.create_run(job.invocation, on_error=self._on_error)
+        run_id = run_id_of(job.invocation)
+        run = held.session.create_run(job.invocation, run_id=run_id, on_error=self._on_error)
         place = (job.invocation.session_name, run.run_id)
         self._answering[place] = job
         try:
@@ -203,12 +206,18 @@ class Desk:
         return _receipt_of(node)
 
     async def _answer(self, job: Job, run: OpenableRun[Any]) -> None:
-        try:
-            await run.start()
-        except BaseException:
-            await run.close("cancelled")
+        with Claim(run) as claim:
+            try:
+                await run.start()
+                rival = await claim.rival()
+            except BaseException:
+                await run.close("cancelled")
+                run.session.forget(run)
+                raise
+        if rival is not None:  # another process answers: its run, under the same id, is not to be touched
             run.session.forget(run)
-            raise
+            job.settle(rival)
+            return
         job.answering = Answering(run, self._handler)
         job.settle(Receipt(run.run_id, run.invocation_id))
         _POSTED.set(MappingProxyType(dict(job.body)))

@@ -23,11 +23,11 @@ _END_TIMEOUT: Final = 5.0
 class Held:
     """A session in use, and which run answers which of its inputs, live or in history."""
 
-    __slots__ = ("answered", "closing", "session", "timer", "users")
+    __slots__ = ("_answered", "closing", "session", "timer", "users")
 
     def __init__(self, session: AgentSession[Any]) -> None:
         self.session = session
-        self.answered: Recent[Receipt] = Recent(_MAX_ANSWERED)
+        self._answered: Recent[tuple[str, Receipt]] = Recent(_MAX_ANSWERED)
         self.users = 0
         self.timer: asyncio.TimerHandle | None = None
         self.closing: asyncio.Task[None] | None = None
@@ -38,10 +38,20 @@ class Held:
         """Whether its channel is as a session needs it."""
         return not self.session.connection.is_closed and self.session.connection.channel.state in _USABLE
 
+    def answer_to(self, message_id: str) -> Receipt | None:
+        """The run that answers the input with that message id, and its first invocation, so far as is known."""
+        found = self._answered.get(message_id)
+        return None if found is None else found[1]
+
     def _note(self, event: RunEvent) -> None:
-        if event.input_message_id is not None:
+        # A start that has no serial is our own, before it came back: the run may yet turn out to be another process's.
+        if event.input_message_id is None or event.serial is None:
+            return
+        earliest = self._answered.get(event.input_message_id)
+        if earliest is None or event.serial < earliest[0]:
             receipt = Receipt(event.run_id, event.invocation_id, is_new=False)
-            self.answered.remember(event.input_message_id, receipt)
+            self._answered.pop(event.input_message_id)
+            self._answered.remember(event.input_message_id, (event.serial, receipt))
 
 
 class Pool:

@@ -36,6 +36,19 @@ async def post(web: Web, body: bytes, content_type: str = "application/json") ->
         (b"{", "application/json", 400, 40000, "cannot be read as application/json"),
         (b"\xff", "application/json", 400, 40000, "cannot be read as application/json"),
         (b"[" * 60_000, "application/json", 400, 40000, "cannot be read as application/json"),
+        (
+            b'{"a":' * 10_000 + b"1" + b"}" * 10_000,
+            "application/json",
+            400,
+            40000,
+            "cannot be read as application/json",
+        ),
+        (b'{"inputEventId": ' + b"9" * 10_000 + b"}", "application/json", 400, 40000, "cannot be read"),
+        (b'{"inputEventId": 1e999, "sessionName": "x"}', "application/json", 400, 40003, '"inputEventId"'),
+        (b"\xef\xbb\xbf{}", "application/json", 400, 40000, "cannot be read as application/json"),
+        (b"{}", "application/json-patch+json", 415, 40003, "application/json"),
+        (b"inputEventId=e", "application/x-www-form-urlencoded", 415, 40003, "application/json"),
+        (b"{}", "", 415, 40003, "untyped"),
         (b"[]", "application/json", 400, 40000, "JSON object"),
         (b"{}", "application/json; charset=utf-8", 400, 40003, '"inputEventId"'),
         (json.dumps({**INVOCATION, "inputEventId": ""}).encode(), "application/json", 400, 40003, "is empty"),
@@ -43,6 +56,9 @@ async def post(web: Web, body: bytes, content_type: str = "application/json") ->
         (json.dumps({**INVOCATION, "inputEventId": "x" * 257}).encode(), "application/json", 400, 40003, "256"),
         (json.dumps({**INVOCATION, "sessionName": "\ud800"}).encode(), "application/json", 400, 40003, "control"),
         (json.dumps({**INVOCATION, "sessionName": "[meta]x"}).encode(), "application/json", 400, 40003, '"["'),
+        (json.dumps({**INVOCATION, "sessionName": "a\u0000b"}).encode(), "application/json", 400, 40003, "control"),
+        (json.dumps({**INVOCATION, "sessionName": "chat:*"}).encode(), "application/json", 400, 40003, '"*"'),
+        (json.dumps({**INVOCATION, "clientId": "*"}).encode(), "application/json", 400, 40003, '"*"'),
         (json.dumps({**INVOCATION, "clientId": 7}).encode(), "application/json", 400, 40003, "clientId"),
     ],
 )
@@ -157,8 +173,11 @@ async def test_a_channel_that_refuses_the_agent_is_said_with_the_channels_code()
 
 async def test_unknown_paths_and_methods_are_json_too() -> None:
     async with staged() as stage, serving(stage, token_key=None) as web:
-        assert error_of(await web.http.get("/chat"))[0] == 405
-        assert error_of(await web.http.get("/nowhere"))[:2] == (404, 40400)
+        for method in ("GET", "PUT", "DELETE", "PATCH", "OPTIONS"):
+            assert error_of(await web.http.request(method, "/chat"))[0] == 405
+        assert (await web.http.head("/chat")).status_code == 405
+        for path in ("/nowhere", "/chat/", "//chat", "/chat%2f", "/chat/../chat/x", "/CHAT", "/chat;x"):
+            assert error_of(await web.http.post(path))[:2] == (404, 40400)
         assert error_of(await web.token(sessionName=CHANNEL, clientId="alice"))[0] == 404  # no key, no tokens
 
 
@@ -166,7 +185,9 @@ async def test_other_origins_are_let_in_by_name_only() -> None:
     async with staged() as stage, serving(stage, cors_origins=["https://chat.example"]) as web:
         for origin, is_let_in in [("https://chat.example", True), ("https://evil.example", False)]:
             asks = {"origin": origin, "access-control-request-method": "POST"}
+            asks["access-control-request-headers"] = "content-type,authorization,x-csrf-token"
             preflight = await web.http.options("/chat", headers=asks)
+            assert (preflight.status_code == 200) is is_let_in
             assert (preflight.headers.get("access-control-allow-origin") == origin) is is_let_in
             refused = await web.http.post("/chat", content=b"{", headers={"origin": origin})
             assert refused.status_code == 415
@@ -174,6 +195,28 @@ async def test_other_origins_are_let_in_by_name_only() -> None:
     async with staged() as stage, serving(stage) as web:
         response = await web.http.get("/nowhere", headers={"origin": "https://chat.example"})
         assert "access-control-allow-origin" not in response.headers
+
+
+async def test_a_page_of_another_origin_may_post_as_the_official_client_does() -> None:
+    origin = {"origin": "https://chat.example"}
+    async with staged() as stage, serving(stage, cors_origins=[origin["origin"]]) as web, stage.device() as alice:
+        asks = {"access-control-request-method": "POST", "access-control-request-headers": "content-type"}
+        preflight = await web.http.options("/chat", headers=origin | asks)
+        assert "POST" in preflight.headers["access-control-allow-methods"]
+        assert "content-type" in preflight.headers["access-control-allow-headers"].lower()
+        turn = await alice.view.send(say("hello"))
+        response = await web.http.post("/chat", json=turn.to_invocation().to_json(), headers=origin)
+        assert response.status_code == 202
+        assert response.headers["access-control-allow-origin"] == origin["origin"]
+        assert response.headers["access-control-allow-credentials"] == "true"
+        assert await turn.wait() == "complete"
+
+
+async def test_an_open_app_takes_no_cookies() -> None:
+    async with staged() as stage, serving(stage, cors_origins=["*"]) as web:
+        response = await web.http.get("/nowhere", headers={"origin": "https://any.example", "cookie": "a=b"})
+        assert response.headers["access-control-allow-origin"] in {"*", "https://any.example"}
+        assert "access-control-allow-credentials" not in response.headers
 
 
 async def test_an_app_that_nobody_started_works_and_warns(caplog: pytest.LogCaptureFixture) -> None:
@@ -195,6 +238,7 @@ async def test_an_app_that_nobody_started_works_and_warns(caplog: pytest.LogCapt
         {"wait": -1},
         {"grace": float("nan")},
         {"body_limit": 0},
+        {"body_timeout": -1},
         {"max_open": 0},
         {"max_idle": -1},
         {"cors_origins": "*"},

@@ -74,6 +74,37 @@ async def test_the_same_invocation_twice_is_one_run(at_once: bool) -> None:
         assert len(stage.headers("ai-run-start")) == 1
 
 
+async def test_the_same_invocation_at_two_processes_at_once_is_one_run() -> None:
+    async with staged() as stage, serving(stage) as here, serving(stage) as there, stage.device() as alice:
+        for text in ("hello", "again"):
+            turn = await alice.view.send(say(text))
+            responses = await asyncio.gather(*(web.chat(turn) for web in (here, there, here, there)))
+            assert sorted(each.status_code for each in responses) == [200, 200, 200, 202]
+            assert len({each.text for each in responses}) == 1
+            assert await turn.wait() == "complete"
+            assert turn.messages == [f"to {text}."]
+            assert {(await web.chat(turn)).text for web in (here, there)} == {responses[0].text}
+        await settle()
+        assert lifecycle(stage).count("ai-run-end") == 2
+        assert len({each["run-id"] for each in stage.headers("ai-run-start")}) == 2
+
+
+async def test_a_run_that_another_process_answers_is_cancelled_there_and_not_ended_here() -> None:
+    async def for_ever(run: Any) -> None:
+        await run.pipe(words("never ending", gate=asyncio.Event()))
+
+    async with staged() as stage, serving(stage, for_ever) as here, stage.device() as alice:
+        async with serving(stage, for_ever) as there:
+            turn = await alice.view.send(say("hello"))
+            responses = await asyncio.gather(here.chat(turn), there.chat(turn))
+            assert [each.status_code for each in responses] == [202, 200]
+        await settle()
+        assert turn.status == "active"
+        await turn.cancel()
+        assert await turn.wait() == "cancelled"
+        assert lifecycle(stage).count("ai-run-end") == 1
+
+
 async def test_after_a_restart_the_channel_tells_which_run_answers_the_input() -> None:
     async with staged() as stage, stage.device() as alice:
         async with serving(stage) as web:
@@ -255,6 +286,27 @@ async def test_an_answer_resumes_the_suspended_run_once() -> None:
     async with serving(stage, asking) as web:
         late = await web.chat(answer)
         assert (late.status_code, late.json()) == (200, responses[0].json())
+    assert asking.calls == 2
+
+
+async def test_an_answer_at_two_processes_at_once_resumes_the_run_once() -> None:
+    asking = Asking()
+    asking.gate.set()
+    async with (
+        staged() as stage,
+        serving(stage, asking) as here,
+        serving(stage, asking) as there,
+        stage.device() as alice,
+    ):
+        turn = await alice.view.send(say("hello"))
+        await here.chat(turn)
+        assert await turn.wait() == "suspended"
+        answer = await alice.view.send(result(turn.get_messages()[0].id, "yes", "call"), run_id=turn.run_id)
+        responses = await asyncio.gather(here.chat(answer), there.chat(answer))
+        assert sorted(each.status_code for each in responses) == [200, 202]
+        assert len({each.text for each in responses}) == 1
+        await settle()
+        assert await turn.wait() == "complete"
     assert asking.calls == 2
 
 

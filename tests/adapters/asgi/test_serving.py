@@ -100,6 +100,19 @@ async def test_a_turn_from_token_to_answer() -> None:
         assert {each.json()["runId"] for each in responses} == {turn.run_id}
 
 
+@pytest.mark.parametrize("sent", [b"", b'{"inputEventId":'])
+async def test_a_body_that_does_not_come_is_not_waited_for(sent: bytes) -> None:
+    async with LocalServer(keys=[KEY]) as server, up(mounted(agents_at(server, speak, body_timeout=0.05))) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        head = b"POST /api/chat HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 900\r\n\r\n"
+        writer.write(head + sent)
+        async with asyncio.timeout(30):
+            answer = await reader.readuntil(b"}}")
+        writer.close()
+        assert answer.startswith(b"HTTP/1.1 408")
+        assert b"the body did not arrive within 0.05 s" in answer
+
+
 async def test_a_client_that_hangs_up_while_it_posts_has_its_run_or_none() -> None:
     async with LocalServer(keys=[KEY]) as server, site(server, speak) as (http, alice):
         turn = await alice.view.send(say("hello"))

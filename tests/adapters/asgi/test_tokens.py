@@ -12,6 +12,7 @@ import pytest
 from ai_transport_codecs.channels.ably import connect_ably
 from ai_transport_codecs.errors import AITransportError
 from ai_transport_codecs.server import LocalServer
+from ai_transport_codecs.wire.messages import OutboundMessage, OutboundMutation
 from tests.adapters.asgi.web import KEY, error_of, serving
 from tests.session.stage import CHANNEL, staged
 
@@ -70,6 +71,25 @@ async def test_names_that_stand_for_others_are_refused_whatever_the_application_
         assert error_of(await web.token(**params))[:2] == (400, 40003)
 
 
+async def test_a_token_is_what_the_application_says_whatever_the_client_asks_for() -> None:
+    wish = {"ttl": "999999999999", "capability": '{"*":["*"]}', "timestamp": "0", "keyName": "other.key"}
+    async with staged() as stage, serving(stage, token_ttl=60) as web:
+        details = (await web.token(sessionName=CHANNEL, clientId="alice", **wish)).json()
+        claims = jwt.decode(details["token"], SECRET, algorithms=["HS256"])
+        assert set(json.loads(claims["x-ably-capability"])) == {CHANNEL}
+        assert claims["exp"] - claims["iat"] == 60
+        assert details["keyName"] == "app.key"
+
+
+@pytest.mark.parametrize("name", ['a"b', "a\\b", "chat:ü/☃?#&=", "a b", '","other":["x"],"y', "a:b:c", "null"])
+async def test_an_odd_name_stands_for_itself_only(name: str) -> None:
+    async with staged() as stage, serving(stage, allow=lambda *_: True) as web:
+        details = (await web.token(sessionName=name, clientId=name)).json()
+        claims = jwt.decode(details["token"], SECRET, algorithms=["HS256"])
+        assert set(json.loads(claims["x-ably-capability"])) == {name}
+        assert claims["x-ably-clientId"] == name
+
+
 async def test_the_engine_takes_a_token_for_its_channel_and_no_other() -> None:
     async with LocalServer(keys=[KEY]) as server, staged() as stage, serving(stage) as web:
 
@@ -81,7 +101,12 @@ async def test_the_engine_takes_a_token_for_its_channel_and_no_other() -> None:
             channel = ably.channel(CHANNEL)
             await channel.attach()
             assert channel.client_id == "alice"
-            other = ably.channel("elsewhere")
-            with pytest.raises(AITransportError) as refused:
-                await other.attach()
-            assert refused.value.code == 40160
+            for elsewhere in ("elsewhere", f"{CHANNEL}:2", f"{CHANNEL}*"):
+                other = ably.channel(elsewhere)
+                with pytest.raises(AITransportError) as refused:
+                    await other.attach()
+                assert refused.value.code == 40160
+            (said,) = await channel.publish(OutboundMessage("ai-input", "mine", {}))
+            assert said is not None
+            with pytest.raises(AITransportError):  # it says things; it changes nothing, not even what it said
+                await channel.update(OutboundMutation(said, "forged", {}))
