@@ -30,6 +30,7 @@ from .hooks import CancelRequest, RunHooks
 from .invocation import Invocation
 from .locating import Triggers
 from .opening import AdoptedRun, OpenableRun
+from .orphans import OrphanPolicy
 from .pipe import OnCancelled
 from .recent import Recent
 from .retry import RetryPolicy
@@ -194,6 +195,7 @@ class AgentSession(Generic[MessageT]):
         backlog: bool = True,
         when_busy: WhenBusy = "concurrent",
         max_concurrent: int | None = None,
+        orphans: OrphanPolicy = "end",
     ) -> None:
         """Answer every input on the channel with ``handler(run)``, each as a run of its own, until cancelled or closed.
 
@@ -207,9 +209,17 @@ class AgentSession(Generic[MessageT]):
         what runs, and answers when that has ended. With ``backlog``, what came while no agent was there is answered
         first: the newest input, and answers to suspended runs. When this is cancelled, so are the runs.
 
+        ``orphans`` says what becomes of runs that a process left active as it was killed: ``"end"`` ends them as an
+        error (104008), ``"answer"`` calls the handler with them again, ``"leave"`` does nothing. These are runs whose
+        newest start, resume or step was published under this client id, by a connection that is not in presence. So
+        serving enters presence, and a process that serves alongside keeps its runs; give runs that are driven otherwise
+        (:meth:`create_run`, durable workflows) another client id, or leave orphans. Looked for on beginning, 15 seconds
+        after such a connection left presence or this one was attached anew; by one of several processes. Without a
+        client id, or the right to enter presence, nothing is done.
+
         Raises InvalidArgumentError for settings that contradict each other, and before :meth:`connect`.
         """
-        server = Server(self, handler, when_busy=when_busy, max_concurrent=max_concurrent)
+        server = Server(self, handler, when_busy=when_busy, max_concurrent=max_concurrent, orphans=orphans)
         await self.connection.ready("serve")
         await server.run(backlog=backlog)
 

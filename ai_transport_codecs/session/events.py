@@ -43,6 +43,13 @@ class StepStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+class AgentConnection(NamedTuple):
+    """Who published a message of a run: the agent's client id, and its connection, as the channel vouches for them."""
+
+    client_id: str | None
+    connection_id: str | None
+
+
 class RunEvent(NamedTuple):
     """A run started, was suspended, resumed or ended.
 
@@ -65,6 +72,7 @@ class RunEvent(NamedTuple):
     status: RunStatus | None = None
     error: AgentError | None = None
     live: bool = True
+    agent: AgentConnection | None = None
 
 
 class StepEvent(NamedTuple):
@@ -77,6 +85,7 @@ class StepEvent(NamedTuple):
     client_id: str = ""
     invocation_id: str = ""
     status: StepStatus = StepStatus.ACTIVE
+    agent: AgentConnection | None = None
 
 
 class OutputEvent(NamedTuple):

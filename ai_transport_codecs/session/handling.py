@@ -11,13 +11,13 @@ from ai_transport_codecs.errors import OperationCancelledError
 from .outcome import RunOutcome, as_stream_error
 
 if TYPE_CHECKING:
-    from .opening import OpenableRun
+    from .run import Run
 
 STUBBORN: Final = 2.0
 """Seconds that a cancelled handler may take to clean up before its run is ended without it."""
 
 
-async def run_handler(run: OpenableRun[Any], handler: Callable[[Any], Awaitable[Any]]) -> RunOutcome:
+async def run_handler(run: Run[Any], handler: Callable[[Any], Awaitable[Any]]) -> RunOutcome:
     """Call the handler of a run that was started; how the run is to end, for :func:`conclude`.
 
     What the handler returned or raised decides, else how its last pipe ended, else it is complete. When the run is
@@ -47,7 +47,7 @@ async def run_handler(run: OpenableRun[Any], handler: Callable[[Any], Awaitable[
     return _outcome(run, task)
 
 
-async def conclude(run: OpenableRun[Any], outcome: RunOutcome) -> None:
+async def conclude(run: Run[Any], outcome: RunOutcome) -> None:
     """Publish how the run ends, unless the handler did. Raises RunLifecycleError (104003) when that cannot be."""
     if run.is_open and not run.has_ended and not run.session.connection.is_closed:
         await run.finish(outcome)
@@ -58,7 +58,7 @@ def _cancel(task: asyncio.Future[Any]) -> None:
     task.cancel()
 
 
-def _outcome(run: OpenableRun[Any], task: asyncio.Future[Any]) -> RunOutcome:
+def _outcome(run: Run[Any], task: asyncio.Future[Any]) -> RunOutcome:
     """How a run ends whose handler is done."""
     if task.cancelled():
         return RunOutcome("cancelled")

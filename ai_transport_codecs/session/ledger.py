@@ -15,6 +15,7 @@ from .nodes import RunNode
 from .pending import PendingRuns
 from .retention import Retention
 
+_WORKING = frozenset({"start", "resume"})
 _ACTIONS = frozenset({names.CREATE, names.UPDATE})
 
 
@@ -97,11 +98,14 @@ class RunLedger:
     def _record(self, run: RunNode, event: RunEvent) -> None:
         self._retention.note_activity(run, event.timestamp)
         run.progress.add(event)
+        if event.type in _WORKING:
+            run.note_agent(event.serial, event.agent)
         run.log.set_running(running=run.status is RunStatus.ACTIVE)
         self._retention.consider(run)
 
     def _record_step(self, run: RunNode, event: StepEvent) -> None:
         is_retry = run.steps_seen.apply(event)
+        run.note_agent(event.attempt, event.agent if event.type == "start" else None)
         self._retention.consider(run)
         # A retry hides what the attempt before it wrote as soon as it starts (session spec 5.5).
         if is_retry and run.log.hide_attempts(event.step_id, event.attempt):

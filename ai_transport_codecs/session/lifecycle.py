@@ -14,7 +14,7 @@ from ai_transport_codecs.wire import names
 from ai_transport_codecs.wire.headers import text_header
 from ai_transport_codecs.wire.messages import InboundMessage
 
-from .events import RunEvent, RunStatus, StepEvent, StepStatus
+from .events import AgentConnection, RunEvent, RunStatus, StepEvent, StepStatus
 
 _RUN_TYPES: Final[Mapping[str, Literal["start", "suspend", "resume", "end"]]] = {
     names.RUN_START: "start",
@@ -58,6 +58,7 @@ def try_run_event(message: InboundMessage, transport: Mapping[str, Any], *, live
         status=status,
         error=agent_error(transport) if status is RunStatus.ERROR else None,
         live=live,
+        agent=AgentConnection(message.client_id, message.connection_id),
     )
 
 
@@ -77,6 +78,7 @@ def try_step_event(message: InboundMessage, transport: Mapping[str, Any]) -> Ste
         client_id=text_header(transport, h.STEP_CLIENT_ID) or "",
         invocation_id=text_header(transport, h.INVOCATION_ID) or "",
         status=StepStatus.ACTIVE if is_start else _STEP_STATUSES.get(reason, StepStatus.COMPLETE),
+        agent=AgentConnection(message.client_id, message.connection_id),
     )
 
 
@@ -107,9 +109,11 @@ class RunState(NamedTuple):
     end_serial: str | None = None
     last_resume_invocation_id: str | None = None
     answered_by: str | None = None
+    last_input: tuple[str | None, str] = (None, "")
 
 
 def _started(state: RunState, event: RunEvent) -> RunState:
+    state = state._replace(last_input=(event.input_message_id, event.serial or ""))
     return state._replace(status=RunStatus.ACTIVE) if state.status is RunStatus.SUSPENDED else state
 
 
@@ -156,6 +160,11 @@ class RunProgress:
         self._serials: list[str] = []
         self._settled = RunState()
         self._settled_serial = ""
+
+    @property
+    def last_input(self) -> tuple[str | None, str]:
+        """The id of the message that it was started or resumed for last, and the serial of what says so."""
+        return self.state.last_input
 
     def add(self, event: RunEvent) -> None:
         """Take one event into account. A local insert, which has no serial, changes nothing; nor does a repetition."""

@@ -52,6 +52,17 @@ class Triggers:
             return None
         return event_id
 
+    def try_event_id_of(self, run: RunNode) -> str | None:
+        """The event id of the input that a run was started or last resumed for; None when that is not known."""
+        message_id, serial = run.progress.last_input
+        event_ids = (
+            (message.serial, try_event_id(message))
+            for message in self._tree.inputs_seen()
+            if text_header(transport_headers(message.extras), h.MESSAGE_ID) == message_id is not None
+        )
+        before = [(at, event_id) for at, event_id in event_ids if isinstance(at, str) and at < serial]
+        return max(before, default=(None, None))[1]
+
     def _on_applied(self, applied: Applied) -> None:
         event_id = try_event_id(applied.message)
         if event_id is None:

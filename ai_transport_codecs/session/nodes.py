@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from ai_transport_codecs.errors import AgentError
 
-from .events import RunStatus
+from .events import AgentConnection, RunStatus
 from .lifecycle import RunProgress
 from .steps import StepInfo, Steps
 from .wire_log import Folding, WireLog
@@ -89,6 +89,8 @@ class RunNode(_BaseNode):
     """An agent's reply: its output, the inputs sent to it, its steps and its status."""
 
     __slots__ = (
+        "agent",
+        "agent_serial",
         "client_id",
         "fork_ids",
         "invocation_id",
@@ -111,6 +113,9 @@ class RunNode(_BaseNode):
         """Who owns the run: the client whose input it answers ('' when anonymous)."""
         self.invocation_id = ""
         """The invocation that started the run; resumes do not change it."""
+        self.agent: AgentConnection | None = None
+        """Which agent started it, resumed it or opened a step of it last; None before, and for a local insert."""
+        self.agent_serial = ""
         self.start: RunOrigin | None = None
         self.origin: RunOrigin | None = None
         self.own_serial: str | None = None
@@ -124,6 +129,11 @@ class RunNode(_BaseNode):
     def run_id(self) -> str:
         """The run's id; for a fork that no agent has answered yet, the id of its input (session spec 5.6)."""
         return self.key
+
+    def note_agent(self, serial: str | None, agent: AgentConnection | None) -> None:
+        """An agent was at work on it, as the message with that serial says."""
+        if agent is not None and serial is not None and serial >= self.agent_serial:
+            self.agent, self.agent_serial = agent, serial
 
     @property
     def is_started(self) -> bool:

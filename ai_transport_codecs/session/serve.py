@@ -21,13 +21,14 @@ from .answers import open_answers
 from .events import RunStatus
 from .handling import conclude, run_handler
 from .invocation import Invocation
+from .opening import AdoptedRun
+from .orphans import GRACE, OrphanPolicy, Orphans
 from .recent import Recent
 from .run import Run
 from .trigger import try_event_id
 
 if TYPE_CHECKING:
     from .agent import AgentSession
-    from .opening import OpenableRun
 
 _log = logging.getLogger("ai_transport_codecs.session")
 
@@ -47,7 +48,7 @@ class _Answer(Generic[MessageT]):
     def __init__(self, run_id: str | None) -> None:
         self.run_id = run_id
         """The run that it resumes."""
-        self.run: OpenableRun[MessageT] | None = None
+        self.run: Run[MessageT] | None = None
         self.is_replaced = False
         self.done = asyncio.Event()
 
@@ -70,8 +71,9 @@ class Server(Generic[MessageT]):
         *,
         when_busy: WhenBusy = "concurrent",
         max_concurrent: int | None = None,
+        orphans: OrphanPolicy = "end",
     ) -> None:
-        _check_settings(when_busy, max_concurrent)
+        _check_settings(when_busy, max_concurrent, orphans)
         self._session = session
         self._handler = handler
         self._when_busy = when_busy
@@ -81,6 +83,8 @@ class Server(Generic[MessageT]):
         self._answers: dict[_Answer[MessageT], None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopped = asyncio.Event()
+        self._orphans = Orphans(session, orphans, self._answer_orphan)
+        self._is_announced = asyncio.Event()
 
     async def run(self, *, backlog: bool) -> None:
         """Serve until cancelled or until the session is closed."""
@@ -89,10 +93,14 @@ class Server(Generic[MessageT]):
             session.on_input(self._on_input),
             session.connection.on_close(self._stopped.set),
             session.on_reattached(lambda: self._rescue(backlog=backlog)),
+            self._orphans.watch(lambda: self._look_for_orphans(patience=GRACE)),
         ]
         try:
+            await self._orphans.announce()
+            self._is_announced.set()
             if backlog:
                 await self._answer_backlog("")
+            self._look_for_orphans()
             await self._stopped.wait()
         finally:
             self._stopped.set()
@@ -118,6 +126,17 @@ class Server(Generic[MessageT]):
         """Answer what was missed; who wants no backlog is not given what came before the gap."""
         since = "" if backlog else self._session.tree.newest_serial
         self._spawn(self._answer_backlog(since), "ai-transport-rescue")
+        self._look_for_orphans(patience=GRACE)
+
+    def _look_for_orphans(self, *, patience: float = 0) -> None:
+        self._spawn(self._orphans.look(patience=patience), "ai-transport-orphans")
+
+    def _answer_orphan(self, event_id: str, run: AdoptedRun[MessageT]) -> None:
+        """Answer in a run that another process began and did not end, as a new attempt of its first step."""
+        self._seen.remember(event_id, value=True)
+        answer: _Answer[MessageT] = _Answer(run.run_id)
+        self._answers[answer] = None
+        self._spawn(self._serve_input(event_id, answer, [], run), f"ai-transport-run-{event_id}")
 
     async def _answer_backlog(self, since: str) -> None:
         """Answer what came after ``since`` and nobody answered: the newest input, and answers to suspended runs."""
@@ -175,15 +194,22 @@ class Server(Generic[MessageT]):
 
     # --- answering one
 
-    async def _serve_input(self, event_id: str, answer: _Answer[MessageT], earlier: list[_Answer[MessageT]]) -> None:
+    async def _serve_input(
+        self,
+        event_id: str,
+        answer: _Answer[MessageT],
+        earlier: list[_Answer[MessageT]],
+        orphan: AdoptedRun[MessageT] | None = None,
+    ) -> None:
         try:
+            await self._is_announced.wait()  # or another process may take the run for one that was left behind
             for each in earlier:
                 await each.done.wait()
             if self._turnstile is None:
-                await self._serve_run(event_id, answer)
+                await self._serve_run(event_id, answer, orphan)
             else:
                 async with self._turnstile:
-                    await self._serve_run(event_id, answer)
+                    await self._serve_run(event_id, answer, orphan)
         finally:
             del self._answers[answer]
             answer.done.set()
@@ -191,14 +217,17 @@ class Server(Generic[MessageT]):
             # It may have been answered before it was suspended, as a device that saw the question early does.
             self._consider(answer.run.run_id)
 
-    async def _serve_run(self, event_id: str, answer: _Answer[MessageT]) -> None:
+    async def _serve_run(
+        self, event_id: str, answer: _Answer[MessageT], orphan: AdoptedRun[MessageT] | None = None
+    ) -> None:
         session = self._session
         try:
-            run = answer.run = session.create_run(Invocation(event_id, session.connection.channel.name))
+            run = orphan or session.create_run(Invocation(event_id, session.connection.channel.name))
         except SessionClosedError:
             return
+        answer.run = run
         try:
-            await run.start()
+            await (run.load() if isinstance(run, AdoptedRun) else run.start())
             if answer.is_replaced:
                 run.cancel_token.cancel()
             await self._run_handler(run)
@@ -214,7 +243,7 @@ class Server(Generic[MessageT]):
             if not session.connection.is_closed:
                 session.connection.report(error)
 
-    async def _run_handler(self, run: OpenableRun[MessageT]) -> None:
+    async def _run_handler(self, run: Run[MessageT]) -> None:
         outcome = await run_handler(run, self._handler)
         if outcome.reason == "error":
             _log.warning("run %r ended with an error: %r", run.run_id, outcome.error)
@@ -226,7 +255,10 @@ class Server(Generic[MessageT]):
         task.add_done_callback(self._tasks.discard)
 
 
-def _check_settings(when_busy: str, max_concurrent: int | None) -> None:
+def _check_settings(when_busy: str, max_concurrent: int | None, orphans: str) -> None:
+    if orphans not in get_args(OrphanPolicy):
+        policies = ", ".join(map(repr, get_args(OrphanPolicy)))
+        raise InvalidArgumentError(f"unable to serve; orphans is one of {policies}, not {orphans!r}")
     choices = get_args(WhenBusy)
     if when_busy not in choices:
         raise InvalidArgumentError(

@@ -233,6 +233,10 @@ class Tree(Generic[MessageT]):
         """The first input seen with that ``event-id``, without its data."""
         return self._applier.event_ids.get(event_id)
 
+    def inputs_seen(self) -> list[InboundMessage]:
+        """The first message of each event id, without its data, in the order in which they were seen."""
+        return self._applier.event_ids.values()
+
     def visible_nodes(self, selections: Mapping[str, str] = NO_SELECTIONS) -> list[Node]:
         """The nodes that a view with these selections (group root to key of the chosen member) shows, in order.
 

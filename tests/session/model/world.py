@@ -98,7 +98,7 @@ class World:
         self.agent = AgentSession(provider, CHANNEL, codec=TOY, retry=PATIENT, history_page_size=7)
         self.agent.on("error", self.errors.append)
         await self.agent.connect()
-        self._serving = asyncio.create_task(self.agent.serve(self.author.answer))
+        self._serving = asyncio.create_task(self.agent.serve(self.author.answer, orphans="leave"))
         await asyncio.sleep(0)
 
     async def stop_agent(self, *, crash: bool) -> None:
