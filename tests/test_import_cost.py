@@ -13,7 +13,7 @@ from tests.source_tree import PACKAGE, modules
 
 # Modules of these layers may be imported in any order without a framework, a provider or a channel's client.
 PLAIN_LAYERS: Final = frozenset({"", "errors", "_json", "wire", "codec", "channels", "session", "cli"})
-WITH_EXTRAS: Final = ("channels.ably", "cli.demo")
+WITH_EXTRAS: Final = ("channels.ably", "cli.demo", "cli.web")
 
 PRINT_WHAT_IT_LOADS: Final = """
 import sys

@@ -44,7 +44,7 @@ FOREIGN: Final[dict[str, frozenset[str]]] = {
     "convert.llamaindex": frozenset({"llama_index"}),
     "channels.ably": frozenset({"ably"}),
     "server": frozenset({"aiohttp", "msgpack", "jwt"}),
-    "cli": frozenset({"aiohttp", "langchain_core", "langchain_openai", "pydantic"}),
+    "cli": frozenset({"aiohttp", "langchain_core", "langchain_openai", "pydantic", "starlette", "uvicorn"}),
     "testing": frozenset({"hypothesis", "pytest"}),
 }
 

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
 from ai_transport_codecs.codec.registry import get_codec
-from ai_transport_codecs.errors import AITransportError, InvalidArgumentError, MissingExtraError
+from ai_transport_codecs.errors import AITransportError, InvalidArgumentError, MissingExtraError, UsageError
 
 from .text import one_line
 
@@ -80,7 +80,7 @@ def run_until_stopped(name: str, work: Callable[[], Coroutine[Any, Any, int]]) -
         logging.getLogger(logger).setLevel(logging.CRITICAL + 1)
     try:
         return asyncio.run(_until_stopped(work))
-    except (InvalidArgumentError, MissingExtraError) as error:
+    except (UsageError, MissingExtraError) as error:
         return complain(name, error, CANNOT_RUN)
     except AITransportError as error:
         return complain(name, error, FAILED)

@@ -31,7 +31,7 @@ def add_serve(commands: Any) -> None:
         description="Serve Ably's protocol on one port, WebSocket and REST, so that Ably's own clients, Python and"
         f" JavaScript, work without Ably. It is {PURPOSE}.",
     )
-    serve.add_argument("--port", type=_port, default=8080, metavar="N", help="0 picks one (default: 8080)")
+    serve.add_argument("--port", type=port, default=8080, metavar="N", help="0 picks one (default: 8080)")
     serve.add_argument(
         "--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine only)"
     )
@@ -140,7 +140,8 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _port(text: str) -> int:
+def port(text: str) -> int:
+    """A port as an argument of a command. Raises ArgumentTypeError for what is none."""
     number = _natural(text)
     if number > 65_535:
         raise argparse.ArgumentTypeError(f"{text} is not a port; these are 0 to 65535")
