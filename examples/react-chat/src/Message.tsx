@@ -31,7 +31,7 @@ export function Message({ entry, conversation }: MessageProps) {
     >
       {draft === undefined ? (
         <div className="bubble">
-          {message.parts.map((part, index) => (
+          {joined(message.parts).map((part, index) => (
             <Part key={index} part={part} isLive={shown === 'streaming'} onAnswer={conversation.answer} />
           ))}
         </div>
@@ -54,7 +54,7 @@ export function Message({ entry, conversation }: MessageProps) {
             Edit
           </button>
         )}
-        {!isUser && isIdle && (
+        {!isUser && isIdle && entry.isLast && shown !== 'suspended' && (
           <button type="button" data-testid="regenerate" onClick={() => void conversation.regenerate(message)}>
             Regenerate
           </button>
@@ -149,6 +149,20 @@ function Editor({ text, onSave, onCancel }: EditorProps) {
       </div>
     </form>
   );
+}
+
+/** The parts of a message; thoughts that come one after the other are one part. */
+function joined(parts: UIMessage['parts']): UIMessage['parts'] {
+  const found: UIMessage['parts'] = [];
+  for (const part of parts) {
+    const last = found.at(-1);
+    if (part.type === 'reasoning' && last?.type === 'reasoning') {
+      found[found.length - 1] = { ...part, text: `${last.text}\n\n${part.text}` };
+    } else if (part.type !== 'step-start') {
+      found.push(part);
+    }
+  }
+  return found;
 }
 
 function textOf(message: UIMessage): string {

@@ -1,7 +1,7 @@
 import { useChat } from '@ai-sdk/react';
 import { useChatTransport, useMessageSync, useView } from '@ably/ai-transport/vercel/react';
 import { lastAssistantMessageIsCompleteWithApprovalResponses, type UIMessage } from 'ai';
-import { useEffect, useState } from 'react';
+import { useEffect, useReducer, useState } from 'react';
 
 export interface Branch {
   index: number;
@@ -16,6 +16,8 @@ export interface Entry {
   /** How its run is: active, suspended, complete, cancelled, error; nothing before an agent took it up. */
   status: string | undefined;
   runError: string | undefined;
+  /** Whether its run says nothing more after it. */
+  isLast: boolean;
   branch: Branch;
 }
 
@@ -34,8 +36,8 @@ export function useConversation(pageSize: number) {
   useMessageSync({ setMessages: chat.setMessages });
   const view = useView({ limit: pageSize });
   const [failure, setFailure] = useState<string>();
-
   const [isReady, setReady] = useState(false);
+  const [, refresh] = useReducer((count: number) => count + 1, 0);
 
   useEffect(() => {
     if (sessionError) return undefined;
@@ -47,7 +49,10 @@ export function useConversation(pageSize: number) {
     return session.on('error', (error) => setFailure(error.message));
   }, [session, sessionError]);
 
-  const entries: Entry[] = view.messages.map(({ codecMessageId: id, message }) => {
+  // Another device's edit changes nothing that is shown here, but how many versions there are of it.
+  useEffect(() => (sessionError ? undefined : session.tree.on('update', refresh)), [session, sessionError]);
+
+  const entries: Entry[] = view.messages.map(({ codecMessageId: id, message }, place, all) => {
     const run = view.runOf(id);
     const found = view.branchSelection(id);
     return {
@@ -55,6 +60,7 @@ export function useConversation(pageSize: number) {
       message,
       status: run?.status,
       runError: run?.status === 'error' ? (run.error?.message ?? 'the agent failed') : undefined,
+      isLast: all[place + 1]?.message.role !== 'assistant',
       branch: { index: found.index, count: found.siblings.length, select: (index) => found.select(index) },
     };
   });
