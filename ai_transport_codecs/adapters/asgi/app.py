@@ -83,8 +83,8 @@ class AgentApp(Starlette):
         """While the agent is there; in the end, open runs are ended or handed off.
 
         Frameworks do not tell mounted applications when they start and stop: ``FastAPI(lifespan=agents.lifespan)``, or
-        ``async with agents.lifespan():`` within a lifespan of your own. Without it the agent connects at the first
-        request, and runs that are open when the process stops are ended only if they still get the chance.
+        ``async with agents.lifespan():`` within a lifespan of your own. Without it nobody would end the runs that are
+        open when the process stops, so invocations are refused, with words that say so; tokens are issued.
         """
         self._is_watched, self._is_closed = True, False
         await self._open()
@@ -107,12 +107,10 @@ class AgentApp(Starlette):
     async def _open(self) -> Desk:
         if self._is_closed:
             raise faults.closing()
+        if not self._is_watched:
+            raise faults.not_started()
         async with self._opening:
             if self._desk is None:
-                if not self._is_watched:
-                    _log.warning(
-                        "nobody tells this agent app when to stop; give what it is mounted in lifespan=agents.lifespan"
-                    )
                 self._desk = self._make_desk(await open_client(self._source, self._stack))
             return self._desk
 

@@ -47,6 +47,15 @@ def closing() -> SessionClosedError:
     return SessionClosedError("this agent is shutting down and takes nothing new; send it again", status_code=503)
 
 
+def not_started() -> InvalidArgumentError:
+    """Nobody runs the application's lifespan."""
+    return InvalidArgumentError(
+        "this agent app was not started, so nobody would end its runs when the process stops; frameworks do not start"
+        " what is mounted: give the outer application lifespan=agents.lifespan",
+        status_code=500,
+    )
+
+
 def busy(limit: int) -> AITransportError:
     """As many invocations as there may be are under way."""
     return AITransportError(f"{limit} invocations are under way, which is the limit; try again later", status_code=503)

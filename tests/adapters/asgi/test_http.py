@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,7 +11,9 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.routing import Mount
 
 from ai_transport_codecs import InvalidArgumentError, MemoryHub
 from ai_transport_codecs.adapters.asgi import agent_app
@@ -219,17 +220,22 @@ async def test_an_open_app_takes_no_cookies() -> None:
         assert "access-control-allow-credentials" not in response.headers
 
 
-async def test_an_app_that_nobody_started_works_and_warns(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_app_that_nobody_started_begins_nothing_and_says_why(caplog: pytest.LogCaptureFixture) -> None:
     async with staged() as stage, stage.device() as alice:
         app = app_on(stage)
-        web = Web(app, stage)
-        with caplog.at_level(logging.WARNING):
+        outer = Starlette(routes=[Mount("/api", app)])  # without lifespan=app.lifespan
+        web = Web(outer, stage, base="/api")
+        async with web.http, outer.router.lifespan_context(outer):
             turn = await alice.view.send(say("hello"))
-            assert (await web.chat(turn)).status_code == 202
-            assert await turn.wait() == "complete"
-        assert "lifespan=agents.lifespan" in caplog.text
-        await web.http.aclose()
-        await app.aclose()
+            status, code, text = error_of(await web.chat(turn))
+            assert (status, code) == (500, 40003)
+            assert "lifespan=agents.lifespan" in text
+            assert text in caplog.text
+            assert "token" in (await web.token(sessionName=CHANNEL, clientId="alice")).json()
+            assert "ai-run-start" not in lifecycle(stage)
+            async with app.lifespan():
+                assert (await web.chat(turn)).status_code == 202
+                assert await turn.wait() == "complete"
 
 
 @pytest.mark.parametrize(

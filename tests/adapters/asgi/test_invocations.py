@@ -299,7 +299,7 @@ async def test_an_answer_at_two_processes_at_once_resumes_the_run_once() -> None
         stage.device() as alice,
     ):
         turn = await alice.view.send(say("hello"))
-        await here.chat(turn)
+        await asyncio.gather(here.chat(turn), there.chat(turn))  # both are at the channel
         assert await turn.wait() == "suspended"
         answer = await alice.view.send(result(turn.get_messages()[0].id, "yes", "call"), run_id=turn.run_id)
         responses = await asyncio.gather(here.chat(answer), there.chat(answer))
