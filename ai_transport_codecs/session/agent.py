@@ -316,8 +316,7 @@ class AgentSession(Generic[MessageT]):
                 run.steer(event.message_id, live=event.live)
 
     def _route_cancel(self, message: InboundMessage) -> None:
-        run = self.cancels.route(message)
-        if run is not None:
+        for run in self.cancels.route(message):
             self._spawn(run.request_cancel(message), "ai-transport-cancel")
 
     async def _page_for(self, run: RunCore[Any]) -> None:

@@ -91,27 +91,30 @@ RunT = TypeVar("RunT", bound=_Cancellable)
 
 
 class CancelRouter(Generic[RunT]):
-    """Which run a cancel is for, when it may arrive before the run does. Cancels in history are never routed."""
+    """Which runs a cancel is for, when it may arrive before the run does. Cancels in history are never routed.
+
+    Several objects may be one run: an answer that comes early makes another one while the first is still at work.
+    A cancel of the run is for all of them.
+    """
 
     def __init__(self) -> None:
-        self._runs: dict[str, RunT] = {}
-        self._run_of_input: dict[str, str] = {}
+        self._runs: dict[str, dict[RunT, None]] = {}
+        self._by_input: dict[str, dict[RunT, None]] = {}
         self._deferred: dict[str, InboundMessage] = {}
 
     def register(self, run: RunT) -> None:
         """Make a run reachable by its id."""
-        self._runs[run.run_id] = run
+        self._runs.setdefault(run.run_id, {})[run] = None
 
     def rename(self, run: RunT, run_id: str) -> None:
         """The run turned out to be another one's continuation: it takes that id, and is reachable by it only."""
-        if self._runs.get(run.run_id) is run:
-            del self._runs[run.run_id]
+        _drop(self._runs, run.run_id, run)
         run.run_id = run_id
-        self._runs[run_id] = run
+        self.register(run)
 
     def bind_input(self, input_message_id: str, run: RunT) -> None:
         """Make a run reachable by the message it answers."""
-        self._run_of_input[input_message_id] = run.run_id
+        self._by_input.setdefault(input_message_id, {})[run] = None
 
     def take_deferred(self, input_message_id: str) -> InboundMessage | None:
         """The cancel that came for this input before its run, if any."""
@@ -119,39 +122,46 @@ class CancelRouter(Generic[RunT]):
 
     def unregister(self, run: RunT, input_message_id: str | None) -> None:
         """Forget a run that is over."""
-        if self._runs.get(run.run_id) is run:
-            del self._runs[run.run_id]
+        _drop(self._runs, run.run_id, run)
         if input_message_id is not None:
             self._deferred.pop(input_message_id, None)
-            if self._run_of_input.get(input_message_id) == run.run_id:
-                del self._run_of_input[input_message_id]
+            _drop(self._by_input, input_message_id, run)
 
     def runs(self) -> list[RunT]:
-        """The registered runs, oldest first."""
-        return list(self._runs.values())
+        """The registered runs, oldest first by their ids."""
+        return [run for runs in self._runs.values() for run in runs]
 
     def find(self, run_id: str) -> RunT | None:
-        """The registered run with that id."""
-        return self._runs.get(run_id)
+        """The registered run with that id; of several, the one that was registered last."""
+        return next(reversed(self._runs.get(run_id, {})), None)
 
     def clear(self) -> None:
         """Forget everything: nothing can be cancelled any more."""
         self._runs.clear()
-        self._run_of_input.clear()
+        self._by_input.clear()
         self._deferred.clear()
 
-    def route(self, message: InboundMessage) -> RunT | None:
-        """The run that a live cancel is for; kept for later when it names an input whose run does not exist yet."""
+    def route(self, message: InboundMessage) -> list[RunT]:
+        """The runs that a live cancel is for; kept for later when it names an input whose run does not exist yet."""
         headers = transport_headers(message.extras)
-        input_id = text_header(headers, h.INPUT_MESSAGE_ID)
-        run_id = text_header(headers, h.RUN_ID) or (self._run_of_input.get(input_id) if input_id else None)
-        run = self._runs.get(run_id) if run_id else None
-        if run is None and input_id is not None:
+        input_id, run_id = text_header(headers, h.INPUT_MESSAGE_ID), text_header(headers, h.RUN_ID)
+        if run_id is None and input_id is not None:
+            runs = [*self._by_input.get(input_id, ())]
+        else:
+            runs = [*self._runs.get(run_id or "", ())]
+        if not runs and input_id is not None:
             self._deferred.pop(input_id, None)
             if len(self._deferred) >= MAX_DEFERRED:
                 del self._deferred[next(iter(self._deferred))]
             self._deferred[input_id] = message
-        return run
+        return runs
+
+
+def _drop(groups: dict[str, dict[RunT, None]], key: str, run: RunT) -> None:
+    group = groups.get(key, {})
+    group.pop(run, None)
+    if not group:
+        groups.pop(key, None)
 
 
 def cancel_extras(event_id: str, *, run_id: str | None = None, input_message_id: str | None = None) -> dict[str, Any]:

@@ -205,6 +205,29 @@ async def test_a_cancel_of_an_unknown_run_is_dropped_unless_it_names_an_input() 
         await run.end("cancelled")
 
 
+@pytest.mark.parametrize("by", ["run", "input"])
+async def test_a_cancel_reaches_everyone_at_work_on_the_run(by: str) -> None:
+    """An answer may come while the run that asked is still at work; an invocation may be delivered twice."""
+    async with staged() as stage, stage.device() as alice, stage.agent() as agent:
+        turn = await alice.view.send(say("hi"))
+        first = await answering(agent, turn)
+        if by == "run":
+            await first.pipe([note("call?")])
+            answer = await alice.view.send(result(first.messages[-1].id, "42"), run_id=first.run_id)
+            second = await answering(agent, answer)
+            assert second.run_id == first.run_id
+            await alice.cancel(first.run_id)
+        else:
+            second = await answering(agent, turn)
+            await turn.cancel()
+        await settle()
+        assert (first.cancel_token.is_cancelled, second.cancel_token.is_cancelled) == (True, True)
+        await second.end("cancelled")
+        assert (agent.cancels.find(second.run_id) is first) == (by == "run"), "who is left can be reached"
+        await first.end("cancelled")
+        assert agent.cancels.runs() == []
+
+
 async def test_early_cancels_are_bounded_and_the_newest_stay() -> None:
     async with staged() as stage, stage.agent() as agent:
         channel = stage.hub.client("mallory").channel(CHANNEL)
