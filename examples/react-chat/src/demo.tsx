@@ -31,7 +31,7 @@ function Demo({ config }: { config: Config }) {
   };
   const kill = async () => {
     setNote('Killing the agent…');
-    if (await order('kill', {})) setNote('The agent was killed; another one goes on where it stopped.');
+    if (await order('kill', {})) setNote('The agent was killed; another one gives what was open anew.');
   };
   const cancel = () => frames.current.at(-1)?.contentWindow?.postMessage('cancel', location.origin);
 
