@@ -157,7 +157,7 @@ class _Turn:
         self._new = self._messages[len(said) - said[::-1].index(False) :] if False in said else self._messages
         """What was said since the last message that is no user's."""
         self._before = [each for each in writers[: len(writers) - len(self._new)] if each]
-        shown = getattr(run.view, "messages", ())
+        shown: Any = getattr(run.view, "messages", ())
         is_page = bool(shown) and isinstance(shown[0], Mapping)
         self._is_page = is_page
         self._answers = PageAnswers(shown) if is_page else MessageAnswers(self._messages)
@@ -193,7 +193,11 @@ class _Turn:
         if refused or None in heard:
             await self._run.suspend()
             return True
-        values = {each.interrupt_id: value[0] for each, value in zip(questions, heard, strict=True) if isinstance(value, tuple)}
+        values = {
+            each.interrupt_id: value[0]
+            for each, value in zip(questions, heard, strict=True)
+            if isinstance(value, tuple)
+        }
         if questions[0].form == "breakpoint":
             answered = values[questions[0].interrupt_id]
             if not (isinstance(answered, Mapping) and answered.get("approved") is False):
