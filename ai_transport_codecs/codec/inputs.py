@@ -10,6 +10,8 @@ REGENERATE: Final = "regenerate"
 TOOL_RESULT: Final = "tool-result"
 TOOL_RESULT_ERROR: Final = "tool-result-error"
 TOOL_APPROVAL_RESPONSE: Final = "tool-approval-response"
+HUMAN_RESPONSE: Final = "human-response"
+"""An answer to a question that the agent asked people; of codecs whose framework has such."""
 
 
 def user_message(message: Any) -> dict[str, Any]:

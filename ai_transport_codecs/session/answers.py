@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ai_transport_codecs.codec.inputs import TOOL_APPROVAL_RESPONSE, TOOL_RESULT, TOOL_RESULT_ERROR
+from ai_transport_codecs.codec.inputs import HUMAN_RESPONSE, TOOL_APPROVAL_RESPONSE, TOOL_RESULT, TOOL_RESULT_ERROR
 
 from .events import RunStatus
 from .nodes import RunNode
@@ -15,6 +15,7 @@ from .wire_log import LogEntry
 _QUESTIONS: Final[Mapping[str, str]] = {
     TOOL_RESULT: "result",
     TOOL_RESULT_ERROR: "result",
+    HUMAN_RESPONSE: "result",
     TOOL_APPROVAL_RESPONSE: "approval",
 }
 _CALL_IDS: Final = ("toolCallId", "tool_call_id", "call_id")

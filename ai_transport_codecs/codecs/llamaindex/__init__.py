@@ -7,9 +7,12 @@ from llama_index.core.base.llms.types import ChatMessage
 from ai_transport_codecs.codec.contract import Event
 from ai_transport_codecs.codec.define import TableCodec, define_codec
 
+from .asking.contexts import ContextStore
+from .asking.turn import MemoryContexts
 from .history import as_history
 from .inputs import human_response, to_input
 from .projection import CarriedCall, CarriedEvent, LlamaIndexProjection
+from .questions import InputRequest, open_requests
 from .reducer import LlamaIndexReducer
 from .tables import INPUTS, OUTPUTS
 from .translator import LlamaIndexTranslator
@@ -32,10 +35,14 @@ __all__ = [
     "CODEC",
     "CarriedCall",
     "CarriedEvent",
+    "ContextStore",
+    "InputRequest",
     "LlamaIndexProjection",
+    "MemoryContexts",
     "agent_turn",
     "as_history",
     "chat_engine_turn",
     "human_response",
     "llm_turn",
+    "open_requests",
 ]

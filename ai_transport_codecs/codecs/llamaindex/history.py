@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from llama_index.core.base.llms.types import ChatMessage, MessageRole, TextBlock
 
+from .inputs import QUESTION
 from .projection import parse_arguments
 
 _CALL_ID: Final = "tool_call_id"
@@ -17,10 +18,11 @@ def as_history(messages: Iterable[ChatMessage]) -> list[ChatMessage]:
 
     Tool calls that were never answered are taken away, as are those whose arguments never became JSON: providers refuse
     them. The result of a call that its message does not name, as with a ReAct agent, becomes what that agent itself
-    makes of it, an observation that the user reports. What is then empty is left out. Messages that are fine are
-    returned as they are; none is changed.
+    makes of it, an observation that the user reports. What a workflow asked people, and what they answered, is left
+    out: the workflow's messages say what came of it. So is what is then empty. Messages that are fine are returned as
+    they are; none is changed.
     """
-    found = list(messages)
+    found = [kept for message in messages if (kept := _without_questions(message)) is not None]
     history: list[ChatMessage] = []
     asked: set[str] = set()
     for position, message in enumerate(found):
@@ -32,6 +34,17 @@ def as_history(messages: Iterable[ChatMessage]) -> list[ChatMessage]:
             history.append(kept)
             asked |= {id_ for id_, _ in _calls(kept)}
     return history
+
+
+def _without_questions(message: ChatMessage) -> ChatMessage | None:
+    """The message without what a workflow asked in it, or None when it is such a question, or an answer to one."""
+    if message.role == MessageRole.TOOL:
+        return None if str(message.additional_kwargs.get(_CALL_ID)).startswith(QUESTION) else message
+    blocks: list[Any] = list(message.blocks)
+    others = [block for block in blocks if not (_is_call(block) and (block.tool_call_id or "").startswith(QUESTION))]
+    if len(others) == len(blocks):
+        return message
+    return message.model_copy(update={"blocks": others}) if any(map(_is_call, others)) else None
 
 
 def _answer(message: ChatMessage, later: Sequence[ChatMessage]) -> ChatMessage | None:

@@ -17,8 +17,8 @@ from .blocks import BLOCKS, build_blocks, build_message, plain_block, plain_kwar
 from .events import plain_fields
 from .plain import Plainer, restored
 
-HUMAN_RESPONSE: Final = "human-response"
-"""The kind of an input that answers an ``InputRequiredEvent``."""
+QUESTION: Final = "input-required:"
+"""What the tool call ids of a workflow's questions to people begin with."""
 
 _ABOUT: Final = "about"
 """The header with what a message says beside its blocks; every part repeats it."""
@@ -50,14 +50,15 @@ def to_input(value: Any) -> dict[str, Any]:
     )
 
 
-def human_response(message_id: str, event: HumanResponseEvent) -> dict[str, Any]:
-    """The input that answers the request for input of message ``message_id``."""
-    data = plain_fields(Plainer(), event)
-    return {
-        "kind": HUMAN_RESPONSE,
-        "codecMessageId": message_id,
-        "payload": {"name": type(event).__name__, "data": data},
-    }
+def human_response(message_id: str, event: HumanResponseEvent, *, question_id: str | None = None) -> dict[str, Any]:
+    """The input that answers the request for input of message ``message_id``, and of that question in it.
+
+    As ``InputRequest.answer`` makes it.
+    """
+    payload: dict[str, Any] = {"name": type(event).__name__, "data": plain_fields(Plainer(), event)}
+    if question_id is not None:
+        payload["tool_call_id"] = question_id
+    return {"kind": well_known.HUMAN_RESPONSE, "codecMessageId": message_id, "payload": payload}
 
 
 def _described(value: Any) -> str:

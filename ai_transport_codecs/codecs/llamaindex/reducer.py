@@ -11,9 +11,10 @@ from ai_transport_codecs.codec import inputs as well_known
 from ai_transport_codecs.codec.contract import CodecMessage, Event, FoldMeta
 
 from .blocks import build_blocks, build_message
-from .inputs import HUMAN_RESPONSE
+from .inputs import QUESTION
 from .plain import restored
 from .projection import CarriedEvent, GivenMessage, Item, LlamaIndexProjection, StreamedMessage, StreamSlot
+from .questions import answer_text, question_calls
 
 NOT_APPROVED: Final = "The user did not approve this tool call."
 
@@ -158,16 +159,31 @@ def _human_response(projection: LlamaIndexProjection, message_id: str | None, ev
     name, target = payload.get("name"), event.get("codecMessageId") or message_id or ""
     data = restored(payload.get("data"))
     projection.answers.append(CarriedEvent("human-response", name if isinstance(name, str) else "", data, target))
+    call_id = payload.get("tool_call_id") or _only_question(projection.states.get(target))
+    if isinstance(call_id, str) and call_id.startswith(QUESTION):
+        answered = {**event, "payload": {**payload, "tool_call_id": call_id}}
+        _answer_call(projection, message_id, answered, answer_text(payload.get("data")), name)
 
 
-def _answer_call(projection: LlamaIndexProjection, message_id: str | None, event: Event, content: Any) -> None:
+def _only_question(state: Any) -> str | None:
+    """The question that a message asks, for an answer that names none."""
+    questions = list(question_calls(state.built())) if isinstance(state, StreamedMessage) else []
+    return questions[0].id if len(questions) == 1 else None
+
+
+def _answer_call(
+    projection: LlamaIndexProjection, message_id: str | None, event: Event, content: Any, name: Any = None
+) -> None:
     """A tool's message beside the message that asked for the call; the wire has no id for it, so it gets one."""
     call_id = _payload(event).get("tool_call_id")
     if isinstance(call_id, str):
         target = event.get("codecMessageId") or message_id or ""
+        if call_id.startswith(QUESTION) and f"{target}/{call_id}" in projection.states:
+            return  # the first answer counts: the workflow goes on with it
         content = restored(content)
         blocks = [TextBlock(text=content)] if isinstance(content, str) else build_blocks(content)
-        message = build_message("tool", blocks, {"tool_call_id": call_id})
+        kwargs = {"tool_call_id": call_id} | ({"name": name} if isinstance(name, str) else {})
+        message = build_message("tool", blocks, kwargs)
         projection.states[f"{target}/{call_id}"] = GivenMessage(message)
 
 
@@ -187,7 +203,7 @@ _OUTPUTS: Final[Mapping[str, Callable[[LlamaIndexProjection, str, Event], None]]
 
 _INPUTS: Final[Mapping[str, Callable[[LlamaIndexProjection, str | None, Event], None]]] = {
     well_known.USER_MESSAGE: _user_message,
-    HUMAN_RESPONSE: _human_response,
+    well_known.HUMAN_RESPONSE: _human_response,
     well_known.TOOL_RESULT: _tool_result,
     well_known.TOOL_RESULT_ERROR: _tool_result_error,
     well_known.TOOL_APPROVAL_RESPONSE: _approval,

@@ -36,7 +36,7 @@ from ai_transport_codecs.codec.descriptors import (
 )
 from ai_transport_codecs.codec.fields import HeaderField
 
-from .inputs import HUMAN_RESPONSE, assemble, explode, message_headers, result_data
+from .inputs import assemble, explode, message_headers, result_data
 from .reducer import ITEM_KINDS, STREAM_KINDS
 
 ROLES: Final = ("system", "developer", "user", "assistant", "function", "tool", "chatbot", "model")
@@ -88,7 +88,7 @@ INPUTS: Final[tuple[InputRow, ...]] = (
         message_headers=message_headers,
     ),
     wire_only(well_known.REGENERATE),
-    input_event(HUMAN_RESPONSE, fields.text("name"), data=value_data("data")),
+    input_event(well_known.HUMAN_RESPONSE, fields.text("name"), fields.text("tool_call_id"), data=value_data("data")),
     input_event(
         well_known.TOOL_RESULT,
         *_CALL,

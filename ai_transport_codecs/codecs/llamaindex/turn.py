@@ -13,12 +13,16 @@ from llama_index.core.chat_engine.types import BaseChatEngine, StreamingAgentCha
 from llama_index.core.llms import LLM
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.workflow import HumanResponseEvent, InputRequiredEvent, Workflow
+from workflows.context.serializers import BaseSerializer
 
 from ai_transport_codecs.codec.handler import TurnHandler, TurnRun
 from ai_transport_codecs.errors import InvalidArgumentError
 
+from .asking.contexts import ContextStore
+from .asking.turn import MemoryContexts, begin, go_on
 from .events import SOURCE_NODES
 from .history import as_history
+from .questions import asked_since_user, asks
 
 Messages: TypeAlias = list[ChatMessage]
 MessagesMapping: TypeAlias = Callable[[Messages], Sequence[ChatMessage] | Awaitable[Sequence[ChatMessage]]]
@@ -91,6 +95,8 @@ def agent_turn(
     *,
     input: ArgumentsMapping | None = None,  # noqa: A002  # as above
     human: Human | None = None,
+    contexts: ContextStore | None = None,
+    serializer: BaseSerializer | None = None,
 ) -> TurnHandler:
     """A handler that answers with an agent, an ``AgentWorkflow``, or any workflow.
 
@@ -98,22 +104,45 @@ def agent_turn(
     may be asynchronous. Without it these are ``user_msg``, what the user said last, and ``chat_history``, all before.
     When the turn is cancelled, so is the workflow's run; when the run fails, the turn ends with its error.
 
-    ``human(run, event)`` answers an ``InputRequiredEvent``, after readers got it. Without it nobody does: the workflow
-    waits until it times out or is cancelled.
+    Where the workflow waits for people, since it said an ``InputRequiredEvent`` (returned by a step, or as the
+    ``waiter_event`` of ``ctx.wait_for_event``), readers get a message that asks, the run is suspended, and its context
+    is put into ``contexts``, by default into memory. The answer of any device resumes it, in whatever process serves
+    then with the same ``contexts``: ``request.answer("Lisbon")`` of :func:`open_requests`, or a tool result with the
+    question's ``tool_call_id``. It has to be of the ``HumanResponseEvent`` class that the workflow waits for: another
+    one is refused, and the question asked again with the reason. Once all questions are answered the workflow goes on.
+    The first answer counts. Who says something else to the run instead takes the questions away; who begins another
+    turn leaves them open. A suspended workflow's time does not run; a step that waited begins again from its start.
+    ``serializer`` is what LlamaIndex writes contexts with, by default its ``JsonSerializer``.
+
+    With ``human(run, event)`` that answers each ``InputRequiredEvent``, after readers got it; nothing is suspended.
     """
+    store = MemoryContexts() if contexts is None else contexts
 
     async def answer(run: TurnRun) -> None:
-        messages = await _conversation(run)
-        arguments = await _mapped(input(messages)) if input else _arguments(messages)
+        said = await _said(run)
         made = workflow if isinstance(workflow, Workflow) else await _mapped(workflow())
-        await run.pipe(_workflow_events(made, arguments, human, run))
+        if human is None and asked_since_user(said):
+            await go_on(run, made, said, store, serializer)
+            return
+        if human is None and any(asks(message) for message in said):
+            await store.delete(run.run_id)  # the user said something else to the run
+        messages = as_history(said)
+        arguments = await _mapped(input(messages)) if input else _arguments(messages)
+        if human is not None:
+            await run.pipe(_workflow_events(made, arguments, human, run))
+        else:
+            await begin(run, made, arguments, store, serializer)
 
     return answer
 
 
-async def _conversation(run: TurnRun) -> Messages:
+async def _said(run: TurnRun) -> Messages:
     await run.view.load()
-    return as_history(entry.message for entry in run.view.get_messages())
+    return [entry.message for entry in run.view.get_messages()]
+
+
+async def _conversation(run: TurnRun) -> Messages:
+    return as_history(await _said(run))
 
 
 async def _mapped(value: Any) -> Any:

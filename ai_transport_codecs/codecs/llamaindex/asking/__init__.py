@@ -1,0 +1,1 @@
+"""Workflows that ask people: what is kept while they wait, and how they go on."""
