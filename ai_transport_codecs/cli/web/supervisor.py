@@ -23,6 +23,7 @@ from ai_transport_codecs.session.agent import AgentSession
 from ai_transport_codecs.session.events import RunEvent
 from ai_transport_codecs.session.handling import conclude, run_handler
 from ai_transport_codecs.session.invocation import Invocation
+from ai_transport_codecs.session.retry import RetryPolicy
 from ai_transport_codecs.session.run import Run
 
 Handler = Callable[[Run[Any]], Awaitable[Any]]
@@ -30,6 +31,9 @@ Handler = Callable[[Run[Any]], Awaitable[Any]]
 CODEC: Final = "vercel"
 _BURIAL: Final = 5.0
 """Seconds that what is left of killed agents may take to go away when the demo ends."""
+
+_RETRY: Final = RetryPolicy(attempts=4)
+"""Fewer than elsewhere: what cannot be said on this machine is the last words of the dead, and the demo's end waits."""
 
 
 class Ticket(NamedTuple):
@@ -126,7 +130,14 @@ class Supervisor:
 
             source = partial(connect_ably, self._key, url=f"http://127.0.0.1:{port}", client_id="agent")
             app = agent_app(
-                source, handle, codec=CODEC, allow=_anybody, token_key=self._key, grace=0.0, on_error=report
+                source,
+                handle,
+                codec=CODEC,
+                allow=_anybody,
+                token_key=self._key,
+                grace=0.0,
+                on_error=report,
+                session_options={"retry": _RETRY},
             )
             life = _Life(wire, app, stack, set())
             await stack.enter_async_context(app.lifespan())
