@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -40,6 +40,7 @@ IDLE_TIMEOUT: Final = 60.0
 MAX_IDLE: Final = 100
 MAX_OPEN: Final = 1_000
 
+_Orphans: TypeAlias = Literal["end", "leave"]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -153,6 +154,7 @@ def agent_app(
     idle_timeout: float = IDLE_TIMEOUT,
     max_idle: int = MAX_IDLE,
     max_open: int = MAX_OPEN,
+    orphans: _Orphans = "end",
     on_error: Callable[[AITransportError], None] | None = None,
     session_options: Mapping[str, Any] | None = None,
 ) -> AgentApp:
@@ -179,7 +181,9 @@ def agent_app(
     ``max_open`` how many invocations may be under way, and ``session_options`` are more options of AgentSession.
 
     Several processes may serve the same sessions: of those that get one invocation, the one whose start is first on the
-    channel answers. What users say to a run under way is taken up by its process; a cancel finds it there too.
+    channel answers. What users say to a run under way is taken up by its process; a cancel finds it there too. Runs
+    that a process left active as it was killed are ended as errors when a session is next opened, or 15 seconds after
+    its connection is gone, unless ``orphans`` says "leave"; see :meth:`AgentSession.serve`, also on what that needs.
 
     Raises InvalidArgumentError for settings that make no sense, UnknownCodecError and siblings for the codec.
     """
@@ -191,6 +195,8 @@ def agent_app(
         raise InvalidArgumentError(f"unable to make an agent app; {', '.join(wrong)} cannot be as small as that")
     if isinstance(cors_origins, str):
         raise InvalidArgumentError('cors_origins is a list of origins, like ["https://chat.example"], not one text')
+    if orphans not in get_args(_Orphans):
+        raise InvalidArgumentError(f'orphans is "end" or "leave" in an agent app, not {orphans!r}')
     found = get_codec(codec) if isinstance(codec, str) else codec
     report = _report if on_error is None else _safely(on_error)
 
@@ -198,7 +204,7 @@ def agent_app(
         def open_session(name: str) -> AgentSession[Any]:
             return AgentSession(connection, name, codec=found, **(session_options or {}))
 
-        pool = Pool(open_session, idle_timeout=idle_timeout, max_idle=max_idle, on_error=report)
+        pool = Pool(open_session, idle_timeout=idle_timeout, max_idle=max_idle, orphans=orphans, on_error=report)
         return Desk(pool, handler, Limits(wait, max_open), on_error=report)
 
     return AgentApp(

@@ -11,6 +11,7 @@ from ai_transport_codecs.channels.protocol import ChannelState
 from ai_transport_codecs.errors import AITransportError
 from ai_transport_codecs.session.agent import AgentSession
 from ai_transport_codecs.session.events import RunEvent
+from ai_transport_codecs.session.orphans import GRACE, OrphanPolicy, Orphans
 from ai_transport_codecs.session.recent import Recent
 
 from .receipt import Receipt
@@ -23,10 +24,13 @@ _END_TIMEOUT: Final = 5.0
 class Held:
     """A session in use, and which run answers which of its inputs, live or in history."""
 
-    __slots__ = ("_answered", "closing", "session", "timer", "users")
+    __slots__ = ("_answered", "_orphans", "_settling", "_tasks", "closing", "session", "timer", "users")
 
-    def __init__(self, session: AgentSession[Any]) -> None:
+    def __init__(self, session: AgentSession[Any], orphans: OrphanPolicy) -> None:
         self.session = session
+        self._orphans = Orphans(session, orphans, lambda event_id, run: None)  # none is answered anew
+        self._settling = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] | None = None
         self._answered: Recent[tuple[str, Receipt]] = Recent(_MAX_ANSWERED)
         self.users = 0
         self.timer: asyncio.TimerHandle | None = None
@@ -37,6 +41,33 @@ class Held:
     def is_sound(self) -> bool:
         """Whether its channel is as a session needs it."""
         return not self.session.connection.is_closed and self.session.connection.channel.state in _USABLE
+
+    async def settle_in(self) -> None:
+        """Connect; the first time, tell other processes of this one, and look for runs that one left as it was killed.
+
+        Raises SessionSubscriptionError (104001).
+        """
+        async with self._settling:
+            await self.session.connect()
+            if self._tasks is None:
+                self._tasks = set()
+                self._orphans.watch(lambda: self._look(GRACE))
+                await self._orphans.announce()
+                self._look(0)
+
+    async def end(self) -> None:
+        """End the session, and with it what still runs on it."""
+        for task in self._tasks or ():
+            task.cancel()
+        await self.session.end()
+
+    def _look(self, patience: float) -> None:
+        if self._tasks is not None and self.closing is None:
+            task = asyncio.get_running_loop().create_task(
+                self._orphans.look(patience=patience), name="ai-transport-orphans"
+            )
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     def answer_to(self, message_id: str) -> Receipt | None:
         """The run that answers the input with that message id, and its first invocation, so far as is known."""
@@ -66,9 +97,11 @@ class Pool:
         *,
         idle_timeout: float,
         max_idle: int,
+        orphans: OrphanPolicy,
         on_error: Callable[[AITransportError], None],
     ) -> None:
         self._open_session = open_session
+        self._orphans: OrphanPolicy = orphans
         self._idle_timeout = idle_timeout
         self._max_idle = max_idle
         self._on_error = on_error
@@ -79,7 +112,7 @@ class Pool:
         """The connected session on that channel. Raises SessionSubscriptionError (104001) when it cannot be had."""
         held = await self._take(name)
         try:
-            await held.session.connect()
+            await held.settle_in()
             yield held
         finally:
             held.users -= 1
@@ -103,7 +136,7 @@ class Pool:
         if held is None:
             session = self._open_session(name)
             session.on("error", self._on_error)
-            held = self._held[name] = Held(session)
+            held = self._held[name] = Held(session, self._orphans)
         self._wake(held)
         held.users += 1
         return held
@@ -128,7 +161,7 @@ class Pool:
     async def _end(self, name: str, held: Held) -> None:
         try:
             async with asyncio.timeout(_END_TIMEOUT):
-                await held.session.end()
+                await held.end()
         except Exception as error:
             self._on_error(AITransportError(f"unable to close the session {name!r}; {error!r}", cause=error))
         finally:

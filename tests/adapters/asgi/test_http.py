@@ -248,6 +248,7 @@ async def test_an_app_that_nobody_started_begins_nothing_and_says_why(caplog: py
         {"max_open": 0},
         {"max_idle": -1},
         {"cors_origins": "*"},
+        {"orphans": "answer"},
         {"token_key": "a:secret"},
         {"token_key": "app.key:secret", "token_ttl": 0},
         {"token_key": "app.key:secret", "token_ttl": 86_401},

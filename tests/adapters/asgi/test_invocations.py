@@ -8,13 +8,16 @@ from typing import Any
 
 import pytest
 
+from ai_transport_codecs import AgentSession
 from ai_transport_codecs.adapters.asgi import posted
 from ai_transport_codecs.errors import AITransportError
 from ai_transport_codecs.session.outcome import RunOutcome
+from ai_transport_codecs.session.retry import RetryPolicy
 from ai_transport_codecs.wire.messages import OutboundMessage
 from tests.adapters.asgi.web import Web, app_on, error_of, serving
 from tests.session.agent_stage import lifecycle, result, statuses
 from tests.session.stage import CHANNEL, Stage, say, settle, staged, text_events, words
+from tests.session.toy_codec import TOY
 
 
 def codes(stage: Stage) -> list[int]:
@@ -418,3 +421,53 @@ async def test_what_is_said_to_a_run_under_way_is_that_runs_to_take_up_and_a_can
         await turn.cancel()
         assert await turn.wait() == "cancelled"
         await asyncio.gather(steer.outcome, return_exceptions=True)
+
+
+# --- when the process was killed
+
+
+@pytest.mark.parametrize("orphans", ["end", "leave"])
+async def test_a_run_of_a_killed_process_is_ended_by_the_next_one(orphans: str) -> None:
+    async def for_ever(run: Any) -> None:
+        await run.pipe(words("never ending", gate=asyncio.Event()))
+
+    async with staged() as stage, stage.device() as alice:
+        client = stage.hub.client("agent")
+        once = {"retry": RetryPolicy(attempts=1)}
+        async with serving(stage, for_ever, client=client, session_options=once) as web:
+            turn = await alice.view.send(say("hello"))
+            first = await web.chat(turn)
+            await settle()
+            await client.disconnect()  # nothing is closed, and nothing is published any more
+            await settle()
+            assert turn.status == "active"
+            async with serving(stage, orphans=orphans) as next_one:
+                again = await next_one.chat(turn)
+                assert (again.status_code, again.json()) == (200, first.json())
+                await settle(200)
+                assert turn.status == ("error" if orphans == "end" else "active")
+                if orphans == "end":
+                    assert await statuses(stage) == ["cancelled"]
+            await client.close()
+
+
+async def test_a_run_under_way_is_nobodys_orphan() -> None:
+    gate = asyncio.Event()
+
+    async def slowly(run: Any) -> None:
+        await run.pipe(words("done", gate=gate))
+
+    async with staged() as stage, serving(stage, slowly) as here, serving(stage) as there, stage.device() as alice:
+        turn = await alice.view.send(say("hello"))
+        await here.chat(turn)
+        other = await alice.view.send(say("and"))
+        await there.chat(other)
+        agent = stage.hub.client("agent")
+        async with AgentSession(agent, CHANNEL, codec=TOY) as session:
+            serving_too = asyncio.create_task(session.serve(slowly, backlog=False))
+            await settle(200)
+            assert turn.status == "active"
+            gate.set()
+            assert await turn.wait() == "complete"
+            serving_too.cancel()
+            await asyncio.gather(serving_too, return_exceptions=True)

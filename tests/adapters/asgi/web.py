@@ -47,7 +47,8 @@ def app_on(stage: Stage, handler: Any = speak, **options: Any) -> AgentApp:
     """An agent app on the stage's hub; errors go to the stage."""
     settings: dict[str, Any] = {"allow": everybody, "token_key": KEY, "grace": 0, "wait": 5}
     settings |= {"on_error": stage.errors.append} | options
-    return agent_app(stage.hub.client("agent"), handler, codec=TOY, **settings)
+    client = settings.pop("client", None) or stage.hub.client("agent")
+    return agent_app(client, handler, codec=TOY, **settings)
 
 
 @asynccontextmanager
