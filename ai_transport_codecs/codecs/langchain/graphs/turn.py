@@ -111,9 +111,11 @@ def graph_turn(
             f" {', '.join(map(repr, sorted(_OUR_MODES)))}"
         )
 
+    begun: set[str] = set()
+
     async def answer(run: TurnRun) -> None:
         await run.view.load()
-        await _Turn(graph, run, thread, input, config, stream_mode).answer()
+        await _Turn(graph, run, thread, input, config, stream_mode, begun).answer()
 
     return answer
 
@@ -126,7 +128,7 @@ class _Place:
     state: Any = None
     """What the graph knows there; None when nothing."""
     is_head: bool = True
-    """Whether that is the thread's newest state."""
+    """Whether that is the thread's newest state, so that it need not be addressed by its checkpoint."""
 
 
 class _Turn:
@@ -140,11 +142,14 @@ class _Turn:
         map_input: InputMapping | None,
         config: Config | None,
         modes: Sequence[str],
+        begun: set[str],
     ) -> None:
         self._graph = graph
         self._run = run
         self._map_input = map_input
         self._modes = frozenset(modes)
+        self._begun = begun
+        """The threads in which a turn begins that have nothing yet; another turn at the same time may not join it."""
         self._config = dict(config(run) if callable(config) else config or {})
         self._remembers = _remembers(graph)
         self._thread_id = _thread_id(run, thread, self._config)
@@ -176,7 +181,11 @@ class _Turn:
             return
         base = await self._base()
         messages = self._new if base.state is not None else as_history(without_questions(self._messages))
-        await self._pipe(await self._input(messages), base)
+        try:
+            await self._pipe(await self._input(messages), base)
+        finally:
+            if base.state is None:
+                self._begun.discard(base.thread_id)
 
     async def _resume(self, place: _Place, questions: Sequence[Question]) -> bool:
         """Whether it is settled what becomes of the questions; else what the user said takes them away."""
@@ -250,11 +259,13 @@ class _Turn:
         if self._before and self._new:
             place = await self._try_place(self._before[-1])
             if place is not None:
-                return place
+                # By its checkpoint also where it is the newest: another turn may begin meanwhile.
+                return _Place(place.thread_id, place.state, is_head=False)
         head = await self._state(thread_id)
-        if head is None:
+        if head is None and thread_id not in self._begun:
+            self._begun.add(thread_id)
             return _Place(thread_id)
-        if RUN not in head.metadata and len(self._new) == len(self._messages):
+        if head is not None and RUN not in head.metadata and len(self._new) == len(self._messages):
             return _Place(thread_id, head)  # remembers from elsewhere
         return _Place(f"{thread_id}:{self._run.run_id}")
 
