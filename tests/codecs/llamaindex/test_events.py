@@ -82,6 +82,12 @@ def test_events_alone_make_no_message_and_belong_to_the_next() -> None:
     assert [projection.events[0].message_id] == [entry.id for entry in projection.entries]
 
 
+def test_an_event_too_long_for_one_message_makes_no_message_either() -> None:
+    projection = read([dynamic(Event, msg="x" * 20_000)])
+    assert projection.messages == []
+    assert projection.events[0].data == {"msg": "x" * 20_000}
+
+
 def test_events_of_chat_ui_are_carried() -> None:
     assert event_of(UIEvent(type="weather", data={"t": 21})) == CarriedEvent(
         "ui", "weather", {"data": {"t": 21}}, "id-m1"
