@@ -26,6 +26,8 @@ class Attachment:
         self.position: str | None = None
         """The newest place in the channel that any frame named."""
         self.resumed = False
+        self.is_news = False
+        """Whether an ATTACHED came that nobody was told of yet."""
         self.reason: ChannelError | None = None
         """What the newest frame that ended, refused or renewed the attachment gave as its reason."""
 
@@ -55,6 +57,7 @@ class Attachment:
         flags = frame.get("flags")
         flags = flags if type(flags) is int else 0
         self.resumed = bool(flags & Flag.RESUMED)
+        self.is_news = True
         self.modes = modes_in(flags)
         self.reason = refusals.from_frame("attach", self._channel, frame.get("error"))
         self.moved(frame)

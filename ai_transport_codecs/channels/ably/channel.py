@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
@@ -34,6 +35,8 @@ from .link import Link
 from .presence import AblyPresence
 from .protocol_numbers import ACTION_NUMBERS, Action
 from .sdk import AblyException, has_message_listeners
+
+_log = logging.getLogger("ai_transport_codecs.channels")
 
 _MAX_PAGE: Final = 1_000
 _PATIENCE: Final = 2.0
@@ -300,6 +303,11 @@ class AblyChannel:
 
     def _changed(self, change: Any) -> None:
         current, previous = ChannelState(change.current.value), ChannelState(change.previous.value)
+        is_news, self._attachment.is_news = self._attachment.is_news, False
+        if current is previous and not is_news:
+            # ably-python could not enter presence again, and says so as if continuity were lost (P18).
+            _log.warning("the client could not be entered anew on channel %r: %s", self._name, change.reason)
+            return
         reason = self._attachment.reason
         if change.reason is not None:
             reason = refusals.refused("stay attached", self._name, change.reason)

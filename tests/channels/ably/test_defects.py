@@ -1,4 +1,4 @@
-"""One story for each defect of ably-python 3.1.4 (P1 to P17), and what it is like without."""
+"""One story for each defect of ably-python 3.1.4 (P1 to P18), and what it is like without."""
 
 from __future__ import annotations
 
@@ -425,6 +425,29 @@ async def test_p15_lost_continuity_is_told_with_its_reason(rogue: Rogue) -> None
         assert not changes[-1].resumed
         assert changes[-1].reason is not None
         assert changes[-1].reason.code == 90003
+
+
+async def test_p18_presence_that_cannot_be_entered_anew_is_no_loss_of_continuity(rogue: Rogue) -> None:
+    refused = {"code": 42911, "statusCode": 429, "message": "too fast"}
+    rogue.answers[14] = lambda frame: [ack(frame["msgSerial"])]
+    async with against(rogue) as provider:
+        channel = provider.channel("c")
+        changes: list[ChannelStateChange] = []
+        await channel.attach()
+        await channel.presence.enter()
+        member = {"action": 2, "clientId": "alice", "connectionId": "connection1", "id": "connection1:0:0"}
+        await rogue.send({"action": 14, "channel": "c", "timestamp": 1, "presence": [member]})
+        await rogue.send({"action": 15, "channel": "c", "channelSerial": "s1", "messages": []})
+        rogue.answers[14] = lambda frame: [{"action": 2, "msgSerial": frame["msgSerial"], "count": 1, "error": refused}]
+        channel.on_state_change(changes.append)
+        entered = sum(frame["action"] == 14 for frame in rogue.got)
+        await comes_back(provider, rogue.cut)
+        await soon(lambda: sum(frame["action"] == 14 for frame in rogue.got) > entered)
+        await channel.publish(note())  # acknowledged after the refusal
+        assert [(change.current.value, change.resumed) for change in changes] == [
+            ("attaching", False),
+            ("attached", True),
+        ]
 
 
 async def test_the_place_in_the_channel_survives_a_frame_that_does_not_say_it(rogue: Rogue) -> None:
