@@ -7,6 +7,7 @@ from llama_index.core.chat_engine import ContextChatEngine
 from llama_index.core.memory import ChatMemoryBuffer
 
 from ai_transport_codecs import MemoryHub
+from ai_transport_codecs.codecs.llamaindex import MemoryContexts
 from tests.codecs.llamaindex.models import ScriptedLLM
 from tests.codecs.llamaindex.test_agents import ANSWER, CALL
 from tests.codecs.llamaindex.test_engines import NODES, Retriever
@@ -44,4 +45,8 @@ async def test_every_line_of_the_page_runs(capsys: pytest.CaptureFixture[str]) -
     assert messages[2].content == "Sunny in Lisbon."
 
     assert (await answers(names["shouting"](), "hello", codec="llamaindex"))[-1].content == "HELLO"
+
+    async with beside(names["serve_booking"](hub.client("agent"), MemoryContexts())):
+        assert await names["book"](hub.client("alice")) == "Booked for Friday."
+    assert "When?" in capsys.readouterr().out
     assert names.missing() == []
