@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.cli.web.demo import Demo
+for module in ("ably", "aiohttp", "httpx", "langchain_openai", "starlette", "uvicorn"):
+    pytest.importorskip(module)
+
+from tests.cli.web.demo import Demo  # noqa: E402
 
 
 @pytest.fixture(scope="module")
