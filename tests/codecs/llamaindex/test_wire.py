@@ -119,3 +119,12 @@ def test_the_decoders_restatement_of_a_stream_replaces_its_text() -> None:
     for event in decoder.restate(start.serial or "").outputs:
         CODEC.fold_output(projection, event, FoldMeta(start.serial or "", "id-m1"))
     assert projection.messages == [ChatMessage("right", role="assistant")]
+
+
+def test_who_reads_while_an_answer_grows_sees_it_grow() -> None:
+    translator, projection, seen = CODEC.create_translator(), CODEC.init(), []
+    for item in ("It ", "is ", "sunny"):
+        for event in translator.translate(item):
+            projection = CODEC.fold_output(projection, event, FoldMeta("", "m"))
+        seen.append([message.content for message in projection.messages])
+    assert seen == [["It "], ["It is "], ["It is sunny"]]
