@@ -125,6 +125,7 @@ class ClientSession(Generic[MessageT]):
 
         These are: failures of the subscription, lost continuity (once what was missed is fetched, or could not be), and
         errors with which agents ended runs, whoever's they are. Does nothing after :meth:`close`.
+        Raises InvalidArgumentError for another event.
         """
         if event != "error":
             raise InvalidArgumentError(f"a session has no event {event!r}; it has 'error'")

@@ -116,7 +116,11 @@ class Connection:
             raise SessionClosedError("unable to connect; session was closed meanwhile, create a new one")
 
     async def ready(self, operation: str) -> None:
-        """Wait until connected; raises what keeps ``operation`` from being done, before anything is published."""
+        """Wait until connected, before anything is published.
+
+        Raises InvalidArgumentError before ``connect()``, SessionClosedError after close, and an AITransportError with
+        the code of the last ``connect()`` if that failed.
+        """
         self.check_open(operation)
         if self._attempt is None:
             if self._failure is not None:

@@ -28,6 +28,7 @@ class RunStatus(StrEnum):
 
     @property
     def is_terminal(self) -> bool:
+        """Whether the run is over."""
         return self in _TERMINAL
 
 
@@ -166,6 +167,7 @@ class Signal(Generic[EventT]):
         return unsubscribe
 
     def emit(self, event: EventT) -> None:
+        """Call every handler; what one raises is logged."""
         for subscription in self.subscriptions:
             subscription.call(event)
 

@@ -142,6 +142,7 @@ class RunNode(_BaseNode):
 
     @property
     def status(self) -> RunStatus:
+        """Where the run stands."""
         return self.progress.state.status
 
     @property
@@ -156,6 +157,7 @@ class RunNode(_BaseNode):
 
     @property
     def last_resume_invocation_id(self) -> str | None:
+        """The invocation that resumed the run last; None before."""
         return self.progress.state.last_resume_invocation_id
 
     @property

@@ -17,6 +17,7 @@ class Recent(Generic[ValueT]):
         self._values: dict[str, ValueT] = {}
 
     def remember(self, key: str, value: ValueT) -> None:
+        """Keep the value, unless the key has one."""
         if key in self._values:
             return
         if len(self._values) >= self._capacity:
@@ -24,12 +25,15 @@ class Recent(Generic[ValueT]):
         self._values[key] = value
 
     def get(self, key: str) -> ValueT | None:
+        """The value of that key; None when it has none, or it was forgotten."""
         return self._values.get(key)
 
     def pop(self, key: str) -> ValueT | None:
+        """As :meth:`get`, forgetting it."""
         return self._values.pop(key, None)
 
     def values(self) -> list[ValueT]:
+        """All values, in the order in which they came."""
         return list(self._values.values())
 
     def __len__(self) -> int:

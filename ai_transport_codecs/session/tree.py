@@ -291,6 +291,7 @@ class Tree(Generic[MessageT]):
 
         ``update``: the structure changed (no argument). ``run``: a lifecycle event, also of a run that is not known
         yet. ``output``: a delivery's events were folded. ``message``: a message was applied, whatever it was.
+        Raises InvalidArgumentError for another event.
         """
         signals = self._applier.signals
         if event == "update":

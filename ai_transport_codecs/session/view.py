@@ -257,7 +257,7 @@ class View(Generic[MessageT]):
         ``update``: other messages are visible, or one changed (no argument). ``run``: a visible run started, was
         suspended, resumed or ended. ``message``: a channel message of a visible run, or of no run at all; but no fresh
         inputs. The last two are told of live messages only. Handlers run within the delivery: they must not wait. What
-        they raise is logged.
+        they raise is logged. Raises InvalidArgumentError for another event.
         """
         if event == "update":
             return self._updates.subscribe(lambda _: handler())

@@ -159,6 +159,7 @@ class WireLog:
 
     @property
     def has_seeds(self) -> bool:
+        """Whether it holds local events that the channel has not told yet."""
         return bool(self._seeds)
 
     @property

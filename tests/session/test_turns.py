@@ -20,6 +20,7 @@ from ai_transport_codecs.errors import (
 )
 from ai_transport_codecs.session.invocation import Invocation
 from ai_transport_codecs.session.run import Run
+from ai_transport_codecs.wire.absent import ABSENT
 from tests.session.stage import CHANNEL, Stage, say, settle, staged, text_events, words
 
 
@@ -80,7 +81,10 @@ async def test_the_wire_of_one_turn() -> None:
     assert [headers.pop("status") for headers in outputs[:-1]] == ["streaming"] * (len(outputs) - 1)
     assert outputs[-1].pop("status") == "complete"
     assert all(headers == common for headers in outputs)
-    assert all("codec" not in m.extras["ai"] for m in stage.seen if m.name not in {"ai-input", "ai-output", None})
+    bare = [message for message in stage.seen if message.name not in {"ai-input", "ai-output", None}]
+    assert all("codec" not in each.extras["ai"] for each in bare)
+    assert {each.data for each in bare} == {ABSENT}
+    assert {type(value) for m in stage.seen for value in m.extras["ai"]["transport"].values()} == {str}
 
 
 async def test_a_later_message_follows_the_last_visible_one() -> None:
@@ -103,6 +107,8 @@ async def test_what_is_sent_shows_at_once_and_once() -> None:
         await settle()
         assert shown[0] == ["a|b"], "shown before the channel had it"
         assert shown[-1] == ["a|b"]
+        assert len({message.serial for message in stage.seen}) == 2, "each part is a message of its own"
+        assert len({(each["codec-message-id"], each["event-id"]) for each in stage.headers("ai-input")}) == 1
 
 
 async def test_a_failed_send_is_taken_back() -> None:
