@@ -45,6 +45,8 @@ def refused(doing: str, channel: str, error: BaseException) -> ChannelError:
     code, status, message = _parts(error)
     if code == 90000:  # "cannot send while disconnected": the one of ably-python's own that is worth another try
         return not_connected(doing, error)
+    # The local server says as much itself.
+    message = message.removeprefix(f"unable to {doing} on channel {channel!r}; ")
     remedy = _REMEDIES.get(code)
     advice = "" if remedy is None else f". {_sentence(remedy.format(operation=_OPERATIONS.get(doing, doing)))}"
     return ChannelError(

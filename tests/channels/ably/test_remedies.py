@@ -8,13 +8,16 @@ from typing import Any
 import pytest
 from ably import AblyRest  # type: ignore[import-untyped]
 
+from ai_transport_codecs import ClientSession
 from ai_transport_codecs.channels.ably import AblyProvider, connect_ably
-from ai_transport_codecs.errors import ChannelError, InvalidArgumentError
+from ai_transport_codecs.errors import ChannelError, InsufficientCapabilityError, InvalidArgumentError
 from ai_transport_codecs.server import LocalServer, Settings
 from ai_transport_codecs.session.retry import is_passing
 from ai_transport_codecs.wire.messages import OutboundMessage, OutboundMutation
 from tests.channels.ably.engine import KEY
 from tests.channels.ably.rogue import against, rogue_server
+from tests.session.stage import say
+from tests.session.toy_codec import TOY
 
 
 async def refusal(work: Any) -> ChannelError:
@@ -54,6 +57,11 @@ async def test_a_key_that_may_not() -> None:
             error = await refusal(work)
             assert (error.code, error.status_code) == (40160, 401)
             assert f"add '{operation}' for this channel to its capabilities" in error.message.lower()
+            assert error.message.count("unable to") == 1
+        async with ClientSession(ably, "c", codec=TOY, history=False) as session:
+            for what in (session.view.send(say("hi")), session.cancel("some-run")):
+                with pytest.raises(InsufficientCapabilityError, match="missing publish capability"):
+                    await what
 
 
 async def test_a_message_that_is_too_large_for_ably_alone() -> None:
