@@ -26,6 +26,7 @@ FRAMEWORKS: Final = {
     "channels/ably": "ably",
     "cli/demo": "langchain_openai",
     "cli/live": "ably",
+    "cli/web": "uvicorn",
     "docs/snippets": "langgraph",  # the last of what the pages show together
     "examples": "fastapi",
     "interop": "ably",
@@ -34,6 +35,10 @@ FRAMEWORKS: Final = {
 TESTS: Final = Path(__file__).parent
 FOLDERS: Final = [folder for folder in FRAMEWORKS if (TESTS / folder).is_dir()]
 ABSENT: Final = [folder for folder in FOLDERS if find_spec(FRAMEWORKS[folder]) is None]
+
+# Told by an environment of its own (`tox run -e browser`), and wherever else somebody installed what it needs.
+APART: Final = {"browser": "playwright"}
+LEFT_APART: Final = [folder for folder, module in APART.items() if find_spec(module) is None]
 
 # What takes minutes and does not depend on the Python: a brief run leaves it out (tox.ini says when).
 LONG: Final = (
@@ -53,7 +58,7 @@ IS_BRIEF: Final = bool(os.environ.get("AI_TRANSPORT_CODECS_BRIEF"))
 # Only the tests that need a framework, for an environment whose Python has run the others without one.
 IS_FRAMEWORKS_ONLY: Final = bool(os.environ.get("AI_TRANSPORT_CODECS_ONLY_FRAMEWORKS"))
 
-collect_ignore = [*ABSENT, *(LONG if IS_BRIEF else ())]
+collect_ignore = [*ABSENT, *LEFT_APART, *(LONG if IS_BRIEF else ())]
 collect_ignore_glob = [f"codecs/*/{name}" for name in LONG_EVERYWHERE if IS_BRIEF] + [
     f"codecs/*/*/{name}" for name in LONG_EVERYWHERE if IS_BRIEF
 ]
