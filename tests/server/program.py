@@ -58,7 +58,7 @@ class Program:
             stderr=asyncio.subprocess.PIPE,
         )
         assert self._process.stdout is not None
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(6 * PATIENCE):  # to start Python takes its time where much else goes on
             self.first_line = (await self._process.stdout.readline()).decode()
         return self
 

@@ -21,6 +21,7 @@ import pytest
 from ai_transport_codecs import AgentSession, ClientSession
 from ai_transport_codecs.channels.ably import AblyProvider, connect_ably
 from ai_transport_codecs.errors import ChannelError, SessionSubscriptionError
+from ai_transport_codecs.session.retry import RetryPolicy
 from ai_transport_codecs.session.run import Run
 from tests.channels.ably.engine import QUICK
 from tests.channels.ably.proxy import Proxy
@@ -111,7 +112,9 @@ class Scene:
     async def agents(self, wire: Proxy) -> None:
         provider = await self.connected(wire, "agent")
         for name, speech in zip(CONVERSATIONS, self.speeches, strict=True):
-            session: AgentSession[str] = AgentSession(provider, name, codec=TOY)
+            # However slowly this machine starts a server again, the agent waits for it.
+            retry = RetryPolicy(attempts=200)
+            session: AgentSession[str] = AgentSession(provider, name, codec=TOY, retry=retry)
             await self._stack.enter_async_context(session)
             serving = asyncio.create_task(session.serve(speech.answer))
             self._stack.push_async_callback(_ended, serving)
