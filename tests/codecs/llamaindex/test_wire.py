@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from llama_index.core.agent.workflow import ToolCallResult
-from llama_index.core.base.llms.types import ChatMessage, TextBlock, ThinkingBlock, ToolCallBlock
+from llama_index.core.base.llms.types import ChatMessage, CompletionResponse, TextBlock, ThinkingBlock, ToolCallBlock
 from llama_index.core.tools import ToolOutput
 
 from ai_transport_codecs.codec.contract import FoldMeta
@@ -128,3 +128,10 @@ def test_who_reads_while_an_answer_grows_sees_it_grow() -> None:
             projection = CODEC.fold_output(projection, event, FoldMeta("", "m"))
         seen.append([message.content for message in projection.messages])
     assert seen == [["It "], ["It is "], ["It is sunny"]]
+
+
+def test_another_kind_of_item_completes_the_message_before_it() -> None:
+    items = ["so", *responses([Piece("hi")]), "and", CompletionResponse(text="x", delta="x"), "end"]
+    projection = live(write_all(items).deliveries)
+    assert [entry.message.content for entry in projection.entries] == ["so", "hi", "and", "x", "end"]
+    assert all(projection.is_complete(entry.id) for entry in projection.entries)
