@@ -77,12 +77,13 @@ async def test_with_a_memory_only_what_is_new_is_sent_and_everything_is_in_the_c
 
 async def test_threads_of_ones_own_by_run_by_config_and_by_name() -> None:
     graph = echo(InMemorySaver())
-    for options in (
+    ways: list[dict[str, Any]] = [
         {"thread": lambda run: f"of {run.channel_name}"},
         {"config": {"configurable": {"thread_id": "configured"}}},
         {"config": lambda run: {"configurable": {"thread_id": f"made for {run.channel_name}"}}},
         {"thread": "named", "config": {"configurable": {"thread_id": "not this"}}},
-    ):
+    ]
+    for options in ways:
         async with conversation(graph_turn(graph, **options)) as device:
             await device.say("one")
     for thread_id in ("of chat", "configured", "made for chat", "named"):

@@ -187,17 +187,18 @@ def _try_decision(call: ReviewedCall, question: Question, answers: Answers, said
 
 def _checked(decision: Any, call: ReviewedCall) -> dict[str, Any]:
     """A decision that the middleware takes for that call. Raises RefusedAnswerError."""
-    kind = decision.get("type") if isinstance(decision, Mapping) else None
+    given: Mapping[str, Any] = decision if isinstance(decision, Mapping) else {}
+    kind = given.get("type")
     if kind not in call.allowed:
         raise RefusedAnswerError(f"a decision about {call.name!r} is one of {', '.join(call.allowed)}, not {kind!r}")
     if kind == "edit":
-        action = decision.get("edited_action")
-        is_whole = isinstance(action, Mapping) and isinstance(action.get("name"), str)
-        if not is_whole or not isinstance(action.get("args"), Mapping):
+        action = given.get("edited_action")
+        named = action if isinstance(action, Mapping) else {}
+        if not isinstance(named.get("name"), str) or not isinstance(named.get("args"), Mapping):
             raise RefusedAnswerError("an edit needs 'edited_action' with a 'name' and 'args'")
-    if kind == "respond" and not isinstance(decision.get("message"), str):
+    if kind == "respond" and not isinstance(given.get("message"), str):
         raise RefusedAnswerError("a response needs its 'message'")
-    return dict(decision)
+    return dict(given)
 
 
 def without_questions(messages: Iterable[BaseMessage]) -> list[BaseMessage]:
