@@ -5,6 +5,8 @@ Exits with an AssertionError, or the failing command's status, when something is
 
 from __future__ import annotations
 
+import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -12,9 +14,13 @@ import venv
 import zipfile
 from email.parser import Parser
 from pathlib import Path
+from urllib.request import urlopen
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = "ai_transport_codecs"
+PAGE = f"{PACKAGE}/cli/web/page"
+LICENCES = f"{PAGE}/THIRD-PARTY-LICENSES.txt"
+BUNDLED = ("@ably/ai-transport", "@ai-sdk/react", "ably", "ai", "react", "react-dom", "react-markdown")
 
 USE_WITHOUT_EXTRAS = """
 import sys
@@ -42,6 +48,7 @@ def main(dist: Path) -> None:
     (wheel,) = dist.glob("*.whl")
     (sdist,) = dist.glob("*.tar.gz")
     check_contents(wheel)
+    check_page(wheel)
     check_metadata(wheel)
     with tempfile.TemporaryDirectory() as folder:
         check_in_use(wheel, Path(folder))
@@ -57,6 +64,21 @@ def check_contents(wheel: Path) -> None:
     }
     assert packed == tracked, f"wheel and source differ: {sorted(packed ^ tracked)}"
     assert f"{PACKAGE}/py.typed" in packed
+
+
+def check_page(wheel: Path) -> None:
+    """The page is there, with the licences of what is in it."""
+    with zipfile.ZipFile(wheel) as archive:
+        packed = set(archive.namelist())
+        assert {f"{PAGE}/index.html", f"{PAGE}/demo.html", LICENCES} <= packed, f"{wheel.name} has no page"
+        page = archive.read(f"{PAGE}/index.html").decode()
+        licences = archive.read(LICENCES).decode()
+    wanted = {f"{PAGE}/{name}" for name in re.findall(r'(?:src|href)="\./([^"]+)"', page)}
+    assert wanted <= packed, f"the page needs {sorted(wanted - packed)}"
+    named = set(re.findall(r"^Name: (.+)$", licences, re.MULTILINE))
+    assert named >= set(BUNDLED), f"no licence of {sorted(set(BUNDLED) - named)}"
+    assert "Apache License" in licences
+    assert "MIT License" in licences
 
 
 def check_metadata(wheel: Path) -> None:
@@ -85,6 +107,23 @@ def check_in_use(wheel: Path, folder: Path) -> None:
     run(python, "-c", USE_WITHOUT_EXTRAS)
     run(python, "-m", "pip", "install", "--quiet", f"{wheel}[all]")
     run(python, "-W", "error", "-c", USE_WITH_EXTRAS)
+    check_web_demo(str(scripts / "ai-transport"), folder)
+
+
+def check_web_demo(program: str, folder: Path) -> None:
+    """The installed command serves its page, and ends when it is asked to."""
+    demo = subprocess.Popen([program, "demo", "--web", "--port", "0"], cwd=folder, stdout=subprocess.PIPE, text=True)
+    try:
+        assert demo.stdout is not None
+        url = demo.stdout.readline().strip()
+        assert url.startswith("http://127.0.0.1:"), f"`ai-transport demo --web` printed {url!r}"
+        with urlopen(f"{url}?client=alice", timeout=30) as answer:  # noqa: S310  # our own, see above
+            assert '<div id="root">' in answer.read().decode()
+        demo.send_signal(signal.SIGTERM)
+        assert demo.wait(30) == 0
+    finally:
+        demo.kill()
+    print("web demo:", url)
 
 
 if __name__ == "__main__":

@@ -136,6 +136,7 @@ class Supervisor:
                 allow=_anybody,
                 token_key=self._key,
                 grace=0.0,
+                orphans="leave",  # they have tickets: the next agent takes them over
                 on_error=report,
                 session_options={"retry": _RETRY},
             )
