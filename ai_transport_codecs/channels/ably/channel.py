@@ -38,6 +38,8 @@ from .sdk import AblyException, has_message_listeners
 
 _log = logging.getLogger("ai_transport_codecs.channels")
 
+_ENDING: Final = frozenset({"closing", "closed"})
+
 _MAX_PAGE: Final = 1_000
 _PATIENCE: Final = 2.0
 """Seconds that a detach waits for a connection to say it through; without one, the server notices by itself."""
@@ -306,7 +308,8 @@ class AblyChannel:
         is_news, self._attachment.is_news = self._attachment.is_news, False
         if current is previous and not is_news:
             # ably-python could not enter presence again, and says so as if continuity were lost (P18).
-            _log.warning("the client could not be entered anew on channel %r: %s", self._name, change.reason)
+            if self._client.connection.state.value not in _ENDING:  # there, nobody wants to be entered
+                _log.warning("the client could not be entered anew on channel %r: %s", self._name, change.reason)
             return
         reason = self._attachment.reason
         if change.reason is not None:
