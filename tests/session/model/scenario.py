@@ -131,11 +131,17 @@ class Scenario:
             await self.world.join(history=self._random.random() < 0.5)
 
     async def delete(self, device: Device) -> None:
-        """Whoever may, deletes a message of a user's."""
+        """Whoever may, deletes a message of a user's, or what an agent said in a run that is over."""
         page = await self.world.hub.client("moderator").channel(CHANNEL).history(limit=1000)
-        inputs = [each for each in page.items if each.name == "ai-input" and each.data in self.world.said]
-        if inputs and self._random.random() < 0.3:
-            await self.world.hub.client("moderator").channel(CHANNEL).delete(str(self._random.choice(inputs).serial))
+        over = {each.extras["ai"]["transport"]["run-id"] for each in page.items if each.name == "ai-run-end"}
+        said = [each for each in page.items if each.name == "ai-input" and each.data in self.world.said]
+        said += [
+            each
+            for each in page.items
+            if each.name == "ai-output" and each.data and each.extras["ai"]["transport"]["run-id"] in over
+        ]
+        if said and self._random.random() < 0.3:
+            await self.world.hub.client("moderator").channel(CHANNEL).delete(str(self._random.choice(said).serial))
 
     # --- what happens to them
 

@@ -31,6 +31,8 @@ class Node:
     status: str = "active"
     steps: dict[str, str] = field(default_factory=dict)
     """By step id: the attempt that counts."""
+    is_shortened: bool = False
+    """Whether somebody deleted something that was said there."""
     superseded: set[str] = field(default_factory=set)
     """The ids of messages that another attempt replaced; what follows them follows the run."""
 
@@ -100,6 +102,10 @@ class Truth:
         if run.steps.get(headers["step-id"]) != headers.get("step-start-serial"):
             run.superseded.add(headers["codec-message-id"])
             return  # another attempt of the step counts
+        if message.action == "message.delete":
+            run.superseded.add(headers["codec-message-id"])
+            run.is_shortened = True
+            return
         if headers.get("status") == "streaming":
             self.left_open.append(f"{run.key} {message.data!r}")
         run.messages.setdefault(headers["codec-message-id"], []).append(self._spoken(message, run))
