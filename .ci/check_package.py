@@ -5,7 +5,9 @@ Exits with an AssertionError, or the failing command's status, when something is
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -105,9 +107,15 @@ def check_in_use(wheel: Path, folder: Path) -> None:
     run(python, "-m", "pip", "install", "--quiet", str(wheel))
     run(str(scripts / "ai-transport"), "--help")
     run(python, "-c", USE_WITHOUT_EXTRAS)
-    run(python, "-m", "pip", "install", "--quiet", f"{wheel}[all]")
+    run(*installer(python), f"{wheel}[all]")
     run(python, "-W", "error", "-c", USE_WITH_EXTRAS)
     check_web_demo(str(scripts / "ai-transport"), folder)
+
+
+def installer(python: str) -> list[str]:
+    """The command that installs into the environment of ``python``: uv's if tox has it, which is the faster one."""
+    uv = os.environ.get("TOX_INSTALL")
+    return [*shlex.split(uv), "--python", python] if uv else [python, "-m", "pip", "install", "--quiet"]
 
 
 def check_web_demo(program: str, folder: Path) -> None:
