@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Final
 
+import httpx
 import pytest
 import pytest_asyncio
 from playwright.async_api import Page, expect
@@ -63,9 +64,13 @@ async def demo(model: Model) -> AsyncIterator[Program]:
     assert len(program.lines) == 2, program.said()
 
 
-@pytest.fixture
-def url(demo: Program, page: object) -> str:
-    return demo.url
+@pytest_asyncio.fixture(loop_scope="session")
+async def url(demo: Program, page: object) -> AsyncIterator[str]:
+    """Where the demo is; a story that fails leaves nobody's network cut."""
+    yield demo.url
+    async with httpx.AsyncClient(base_url=demo.url) as http:
+        for device in ("a", "b"):
+            (await http.post("/demo/network", json={"device": device, "up": True})).raise_for_status()
 
 
 async def side_by_side(stage: Stage) -> tuple[Page, Device, Device]:
