@@ -13,7 +13,7 @@ from .translator import UiTranslator
 from .writer import Chunk
 
 
-def ui_chunks(source: Source, framework: str, *, dynamic: bool = True) -> UiChunks:
+def ui_chunks(source: Source, framework: str, *, dynamic: bool = False) -> UiChunks:
     """The chunks of one UI message that says what ``source`` streams.
 
     ::

@@ -20,7 +20,7 @@ from .teller import Answer
 from .writer import Chunk
 
 
-def bridged(handler: TurnHandler, framework: str, *, dynamic: bool = True, reasoning: bool = False) -> TurnHandler:
+def bridged(handler: TurnHandler, framework: str, *, dynamic: bool = False, reasoning: bool = False) -> TurnHandler:
     """``handler``, which was written for ``framework``, as a handler of a session with ``codec="vercel"``.
 
     ::
@@ -39,6 +39,8 @@ def bridged(handler: TurnHandler, framework: str, *, dynamic: bool = True, reaso
 
     When it ends with calls of tools that nobody ran, the run is suspended: a client's ``addToolOutput`` resumes it, and
     the handler is called again with the output in its history.
+
+    ``dynamic`` is as for :class:`.translator.UiTranslator`.
 
     ``run.create_step()`` gives a step of the session itself: pipe ``ui_chunks(source, framework)`` into that.
 

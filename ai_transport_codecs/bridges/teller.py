@@ -69,7 +69,7 @@ class Answer:
 
     __slots__ = ("_in_step", "spoken", "writer")
 
-    def __init__(self, *, dynamic: bool = True) -> None:
+    def __init__(self, *, dynamic: bool = False) -> None:
         self.writer = UiWriter(dynamic=dynamic)
         self.spoken: list[Spoken] = []
         self._in_step: list[Spoken] = []

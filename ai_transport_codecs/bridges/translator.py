@@ -21,13 +21,16 @@ class UiTranslator:
         for chunk in translator.finish():
             ...
 
-    ``framework`` is a codec's name: ``langchain``, ``llamaindex``, ``openai-chat`` or ``openai-responses``. With
-    ``dynamic=False`` tool calls become parts of type ``tool-NAME``, for a page that declares its tools' types.
+    ``framework`` is a codec's name: ``langchain``, ``llamaindex``, ``openai-chat`` or ``openai-responses``.
+
+    Tool calls become parts of type ``tool-NAME``; with ``dynamic=True``, parts of type ``dynamic-tool``, for pages that
+    read a session's messages. A page whose ``useChat`` reads the chunks off a channel must not get these: the wire has
+    no place to say that a complete input is of a dynamic tool (codec spec f.1), and it would show each call twice.
 
     Raises InvalidArgumentError for another name; what ``get_codec`` raises when the framework is not installed.
     """
 
-    def __init__(self, framework: str, *, dynamic: bool = True) -> None:
+    def __init__(self, framework: str, *, dynamic: bool = False) -> None:
         self._ui = Answer(dynamic=dynamic)
         self._teller = create_teller(framework, self._ui)
 

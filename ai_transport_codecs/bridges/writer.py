@@ -77,7 +77,7 @@ class UiWriter:
         "is_over",
     )
 
-    def __init__(self, *, dynamic: bool = True) -> None:
+    def __init__(self, *, dynamic: bool = False) -> None:
         self._dynamic = dynamic
         self._out: list[Chunk] = []
         self._open: dict[Part, None] = {}

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 def called(name: str, id_: str, given: dict[str, str], output: str) -> dict[str, Any]:
     """A tool call with its result, as a part."""
-    tool = {"type": "dynamic-tool", "toolName": name, "toolCallId": id_, "state": "output-available"}
+    tool = {"type": f"tool-{name}", "toolCallId": id_, "state": "output-available"}
     return {**tool, "input": given, "output": output}
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 HERE: Final = Path(__file__).parent
-DRIVERS: Final = ("agent.mjs", "client.mjs", "driver.mjs", "peer.mjs")
+DRIVERS: Final = ("agent.mjs", "client.mjs", "driver.mjs", "peer.mjs", "reader.mjs")
 _DESCRIPTION: Final = ("package.json", "package-lock.json")
 
 

@@ -72,11 +72,11 @@ def test_each_piece_is_told_as_it_comes() -> None:
 
 
 def test_a_call_without_a_result_is_why_the_message_ends() -> None:
-    translator = UiTranslator("langchain", dynamic=False)
+    translator = UiTranslator("langchain", dynamic=True)
     chunks = [chunk for item in CALLING for chunk in translator.translate(item)] + translator.finish()
     check(chunks)
     assert chunks[-1]["finishReason"] == "tool-calls"
-    assert [part["type"] for part in folded(chunks)["parts"]][3:] == ["tool-weather", "tool-clock"]
+    assert [part["type"] for part in folded(chunks)["parts"]][3:] == ["dynamic-tool", "dynamic-tool"]
 
 
 def test_a_whole_message_says_what_a_streamed_one_does() -> None:

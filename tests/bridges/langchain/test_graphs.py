@@ -31,9 +31,14 @@ def parts(message: Any, type_: str = "text") -> list[Any]:
     return [part for part in message["parts"] if part["type"] == type_]
 
 
+def calls_in(message: Any) -> list[Any]:
+    """The tool parts of a message."""
+    return [part for part in message["parts"] if part["type"].startswith("tool-")]
+
+
 def tools(talk: Conversation) -> list[Any]:
     """The tool parts on the page, in order."""
-    return [part for message in talk.device.view.messages for part in parts(message, "dynamic-tool")]
+    return [part for message in talk.device.view.messages for part in calls_in(message)]
 
 
 async def ask(talk: Conversation, text: str) -> None:
@@ -47,7 +52,7 @@ async def tell(talk: Conversation, call_id: str, create: Any, **said: Any) -> st
     [asked] = [
         entry
         for entry in talk.device.view.get_messages()
-        if any(part["toolCallId"] == call_id for part in parts(entry.message, "dynamic-tool"))
+        if any(part["toolCallId"] == call_id for part in calls_in(entry.message))
     ]
     run = talk.device.view.run_of(asked.id)
     assert run is not None
@@ -92,8 +97,8 @@ async def test_a_question_is_a_tool_part_that_the_page_answers_with_any_value() 
     async with conversation(bridged(graph_turn(graph), "langchain")) as talk:
         await ask(talk, "A trip")
         [part] = tools(talk)
-        assert (part["toolName"], part["state"], part["input"]) == (
-            "interrupt",
+        assert (part["type"], part["state"], part["input"]) == (
+            "tool-interrupt",
             "input-available",
             {"question": "Where to?"},
         )

@@ -46,13 +46,13 @@ async def test_a_page_shows_each_question_as_a_tool_and_its_output_answers_it() 
     async with conversation(bridged(agent_turn(asking.Trip()), "llamaindex")) as talk:
         assert await (await talk.device.view.send("plan a trip")).wait() == "suspended"
         where = await answered(talk, "Lisbon", "suspended")
-        assert (where["toolName"], where["input"], where["output"]) == (
-            "InputRequiredEvent",
+        assert (where["type"], where["input"], where["output"]) == (
+            "tool-InputRequiredEvent",
             {"prefix": "Where to?"},
             "Lisbon",
         )
         when = await answered(talk, {"day": "Friday"}, "complete")
-        assert (when["toolName"], when["state"]) == ("AskDay", "output-available")
+        assert (when["type"], when["state"]) == ("tool-AskDay", "output-available")
         assert parts_of(talk)[-1][1] == {"type": "text", "text": "To Lisbon on Friday."}
 
 
