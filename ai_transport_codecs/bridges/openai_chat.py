@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from ai_transport_codecs.convert.blocks import Usage
+from ai_transport_codecs.codecs.openai.chat.lines import LineBuffer
+from ai_transport_codecs.codecs.openai.chat.parts import SEGMENTS
+from ai_transport_codecs.convert import to_neutral
+from ai_transport_codecs.convert.blocks import Reasoning, Text, Usage
 
 from .ending import count
-from .spoken import data_chunks
+from .spoken import Spoken, data_chunks
 from .teller import CallLane, Lane, Teller, TextLane
 from .writer import Kind
 
-_STREAMS: Final = ("content", "refusal", "reasoning", "arguments", "audio")
+_STREAMS: Final = ("content", "refusal", "reasoning", "arguments", "audio", "items")
 _MESSAGE: Final = "choices/0/message/"
+_SEGMENTS: Final = f"choices/0/{SEGMENTS}/content/"
 _TEXTS: Final[Mapping[str, Kind]] = {
     "content": "text",
     "refusal": "text",
@@ -24,6 +28,24 @@ _TEXTS: Final[Mapping[str, Kind]] = {
 """The places of a message whose text is shown while it grows; all others are told when the message is whole."""
 
 _ARGUMENTS: Final = "/function/arguments"
+
+
+class PartsLane:
+    """A stream of parts of an answer's content: the thoughts and texts in them."""
+
+    __slots__ = ("_lanes", "_lines")
+
+    def __init__(self, spoken: Spoken) -> None:
+        self._lines = LineBuffer()
+        self._lanes = {Text: TextLane(spoken, "text"), Reasoning: TextLane(spoken, "reasoning")}
+
+    def grow(self, text: str) -> None:
+        """More of it, in whole lines."""
+        self._lines.replace(text)
+        found, _ = to_neutral([{"role": "assistant", "content": self._lines.values()}], source="openai-chat")
+        for block in found[0].blocks:
+            if isinstance(block, Text | Reasoning):
+                self._lanes[type(block)].grow(block.text)
 
 
 class ChatTeller(Teller):
@@ -55,7 +77,10 @@ class ChatTeller(Teller):
 
     def _start(self, key: str, event: Any) -> None:
         path = event["path"]
-        if path.startswith(_MESSAGE) and not self.projection.states[key].is_given:
+        if path.startswith(_SEGMENTS):
+            is_text = event["type"] == "content-start"
+            self.lanes[key, path] = TextLane(self.spoken(key), "text") if is_text else PartsLane(self.spoken(key))
+        elif path.startswith(_MESSAGE) and not self.projection.states[key].is_given:
             lane = self._lane(key, path, path.removeprefix(_MESSAGE))
             if lane is not None:
                 self.lanes[key, path] = lane

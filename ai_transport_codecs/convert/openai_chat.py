@@ -82,6 +82,10 @@ def _part(part: Any, losses: Losses) -> Block | None:
             return Text(str(part.get("text", "")))
         case "refusal":
             return Refusal(str(part.get("refusal", "")))
+        case "thinking" if isinstance(thoughts := part.get("thinking"), Sequence):  # as Mistral's models think
+            losses.note_unread("thinking", part, ("type", "thinking"))
+            texts = (thought.get("text") for thought in thoughts if isinstance(thought, Mapping))
+            return Reasoning("".join(text for text in texts if isinstance(text, str)))
         case "image_url":
             image = part.get("image_url")
             url = image.get("url") if isinstance(image, Mapping) else image

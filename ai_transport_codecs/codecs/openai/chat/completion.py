@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, Required, TypedDict
 
+from .parts import SEGMENTS, content_of
+
 ChatMessage = dict[str, Any]
 """A message of the conversation, in the shape of the API's own: ``role``, ``content``, ``tool_calls`` and so on.
 
@@ -122,11 +124,11 @@ def _choice(index: int, value: Any) -> Choice:
     held = value if isinstance(value, dict) else {}
     message = held.get("message")
     found: Any = {
-        **{key: item for key, item in held.items() if key != "message"},
+        **{key: item for key, item in held.items() if key not in {"message", SEGMENTS}},
         "index": index,
         "finish_reason": held.get("finish_reason"),
         "logprobs": _logprobs(held.get("logprobs")),
-        "message": _message(message if isinstance(message, dict) else {}),
+        "message": _message(message if isinstance(message, dict) else {}, held.get(SEGMENTS)),
     }
     choice: Choice = found
     return choice
@@ -136,8 +138,10 @@ def _logprobs(value: Any) -> Any:
     return {"content": None, "refusal": None, **value} if isinstance(value, dict) else None
 
 
-def _message(value: dict[str, Any]) -> ChatMessage:
+def _message(value: dict[str, Any], more: Any) -> ChatMessage:
     message: ChatMessage = {"role": "assistant", "content": None, "refusal": None, **value}
+    if more is not None:
+        message["content"] = content_of(message["content"], more)
     if not isinstance(message["role"], str) or not message["role"]:
         message["role"] = "assistant"
     calls = message.pop("tool_calls", None)

@@ -18,7 +18,8 @@ from ai_transport_codecs.codecs.openai.plain import plain_value
 
 from .calls import CallBook
 from .lines import line
-from .streams import ITEMS, Event, TextStream, step, text_kind
+from .parts import SEGMENTS
+from .streams import CONTENT, ITEMS, Event, TextStream, step, text_kind
 
 _FIRST_COUNTS: Final = frozenset({"id", "model", "created"})
 _SAID_ONCE: Final = frozenset({"role", "name", "id", "type"})
@@ -72,7 +73,18 @@ class Said:
 class ChoiceWriter:
     """One choice of a completion."""
 
-    __slots__ = ("_calls", "_key", "_objects", "_path", "_reason", "_said", "_said_in_message", "_streams", "_texts")
+    __slots__ = (
+        "_calls",
+        "_key",
+        "_objects",
+        "_path",
+        "_reason",
+        "_said",
+        "_said_in_message",
+        "_segments",
+        "_streams",
+        "_texts",
+    )
 
     def __init__(self, key: str, index: int, streams: list[TextStream]) -> None:
         self._key = key
@@ -84,6 +96,8 @@ class ChoiceWriter:
         self._said_in_message = Said()
         self._objects: dict[str, Said] = {}
         self._calls = CallBook(key, f"{self._path}/message/tool_calls", streams)
+        self._segments = 0
+        """Of a content that comes as parts too: see :mod:`.parts`."""
         self._reason: Any = None
 
     def write(self, choice: Mapping[str, Any], out: list[Event]) -> bool:
@@ -153,7 +167,7 @@ class ChoiceWriter:
         elif isinstance(value, str):
             self._begin_text(field, value, out)
         elif isinstance(value, list | tuple):
-            self._items(f"message/{step(field)}", value, out)
+            self._items(self._place_of_list(field), value, out)
         elif field in _GROWN_IN_OBJECTS and isinstance(value, Mapping):
             self._object(field, value, about, out)
         else:
@@ -165,9 +179,23 @@ class ChoiceWriter:
         if news is not None and (field, news) != ("role", "assistant"):
             about.setdefault("message", {})[field] = news
 
+    def _place_of_list(self, field: str) -> str:
+        if field != CONTENT:
+            return f"message/{step(field)}"
+        was_text = self._texts.pop(field, None) is not None  # what comes as text next, comes after the list
+        if was_text or not self._segments:
+            self._segments += 1
+        return f"{SEGMENTS}/{CONTENT}/{self._segments}"
+
     def _begin_text(self, field: str, value: str, out: list[Event]) -> None:
+        place = f"message/{step(field)}"
+        if field == CONTENT and self._segments:
+            if not value:
+                return
+            self._segments += 1
+            place = f"{SEGMENTS}/{CONTENT}/{self._segments}"
         # An empty text too: it tells "said nothing" from "not said", as providers do.
-        stream = self._open(text_kind(field), f"message/{step(field)}", out)
+        stream = self._open(text_kind(field), place, out)
         self._texts[field] = stream
         if value:
             out.append(stream.delta(value))
