@@ -78,7 +78,10 @@ class TableCodec(Generic[InputT, OutputT, ProjectionT, MessageT]):
         return self.reducer.init()
 
     def fold_input(self, projection: ProjectionT, event: InputT, meta: FoldMeta) -> ProjectionT:
-        """Fold one input into the projection."""
+        """Fold one input into the projection. A reducer sees no event without a kind."""
+        # What an output's stream gains under an input's name is filed as an input (codec spec c.7).
+        if isinstance(event, Mapping) and not isinstance(event.get("kind"), str):
+            return projection
         return self.reducer.fold_input(projection, event, meta)
 
     def fold_output(self, projection: ProjectionT, event: OutputT, meta: FoldMeta) -> ProjectionT:

@@ -144,3 +144,23 @@ def test_kinds_of_strangers_decode_to_nothing(kind: Any) -> None:
                 decoded = found.create_decoder().decode(message)
                 is_known_stream = kind == "text" and streamed == "true" and name == names.OUTPUT
                 assert is_known_stream or (not decoded.inputs and not decoded.outputs)
+
+
+def test_what_a_stranger_files_an_output_under_never_reaches_a_reducer_as_an_input() -> None:
+    class Strict(NoReducer):
+        def fold_input(self, projection: None, event: Mapping[str, Any], meta: FoldMeta) -> None:
+            folded.append(event["kind"])
+
+    folded: list[str] = []
+    made: AnyCodec = define_codec(name="test", outputs=[texts()], inputs=[wire_only("poke")], reducer=Strict())
+    ai = {
+        "transport": {"stream": "true", "status": "streaming", "stream-id": "1"},
+        "codec": {"kind": "text", "id": "1"},
+    }
+    decoder = made.create_decoder()
+    decoder.decode(InboundMessage(names.CREATE, "1", "1", 0, names.OUTPUT, "", {"ai": ai}))
+    filed = decoder.decode(InboundMessage(names.APPEND, "1", "2", 0, names.INPUT, "more", {"ai": ai}))
+    assert [each["type"] for each in filed.inputs] == ["delta"]
+    for each in (*filed.inputs, {"kind": []}, {"kind": "poke"}):
+        made.fold_input(None, each, FoldMeta("2", "m"))
+    assert folded == ["poke"]
