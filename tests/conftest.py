@@ -50,9 +50,18 @@ LONG: Final = (
     "bridges",
     "examples",
     "session/test_model.py",
+    "session/test_tree_fuzz.py",
     "session/test_tree_orders.py",
+    "session/test_view_orders.py",
+    "testing/test_vector_model.py",
 )
-LONG_EVERYWHERE: Final = ("test_conformance.py", "test_recordings.py", "test_joins.py", "test_properties.py")
+LONG_EVERYWHERE: Final = (
+    "test_conformance.py",
+    "test_fuzz.py",
+    "test_joins.py",
+    "test_properties.py",
+    "test_recordings.py",
+)
 IS_BRIEF: Final = bool(os.environ.get("AI_TRANSPORT_CODECS_BRIEF"))
 
 # Only the tests that need a framework, for an environment whose Python has run the others without one.
