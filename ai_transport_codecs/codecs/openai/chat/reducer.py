@@ -154,7 +154,7 @@ def _tool_result_error(projection: ChatProjection, message_id: str, event: Event
 def _approval(projection: ChatProjection, message_id: str, event: Event) -> None:
     payload = _payload(event)
     call_id, reason = payload.get("tool_call_id"), payload.get("reason")
-    if not isinstance(call_id, str):
+    if not isinstance(call_id, str) or not call_id:
         return
     approved = payload.get("approved") is True
     asked = projection.states.get(event.get("codecMessageId") or message_id)

@@ -113,6 +113,22 @@ def test_results_of_calls_are_tool_messages() -> None:
     assert projection.approvals["f"] == {"approved": True, "reason": None}
 
 
+@pytest.mark.parametrize("call_id", [None, 7, "", ["a"], {"id": "a"}], ids=str)
+def test_an_answer_to_no_call_is_ignored(call_id: Any) -> None:
+    answers: list[tuple[str, dict[str, Any]]] = [
+        ("tool-result", {"content": "sun"}),
+        ("tool-result-error", {"message": "no such city"}),
+        ("tool-approval-response", {"approved": True}),
+        ("tool-approval-response", {"approved": False}),
+    ]
+    projection = CODEC.init()
+    for kind, payload in answers:
+        event: Any = {"kind": kind, "payload": {**payload, "tool_call_id": call_id}}
+        projection = CODEC.fold_input(projection, event, FoldMeta("1", "m1"))
+    assert projection.messages == []
+    assert projection.approvals == {}
+
+
 async def test_a_data_url_that_is_too_large_for_the_channel_is_refused_with_the_limit() -> None:
     hub = MemoryHub()
     image = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 80_000}}

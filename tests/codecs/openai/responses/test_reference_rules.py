@@ -247,6 +247,22 @@ def test_logprobs_go_to_the_part_of_their_index_only() -> None:
     assert only(write_events(events))["items"][0]["content"] == content
 
 
+@pytest.mark.parametrize(
+    "entry", ["x", None, text_part("x", logprobs=None), {"type": "output_text"}, {"type": "refusal", "logprobs": [1]}]
+)
+def test_an_entry_without_logprobs_of_a_text_leaves_the_part_as_it_is(entry: Any) -> None:
+    projection = CODEC.init()
+    finished = {**message("m1"), "content": [entry]}
+    for event in [added(message("m1", status="in_progress")), *say("m1", "x"), done(finished)]:
+        CODEC.fold_output(projection, event, FoldMeta("1", "a"))
+    assert projection.messages[0]["items"] == [message("m1", text_part("x"))]
+
+
+def test_the_sealed_content_of_reasoning_comes_when_it_is_done() -> None:
+    finished = {**REASONING, "encrypted_content": "sealed"}
+    assert only(write_events([added(REASONING), done(finished)]))["items"] == [finished]
+
+
 def test_outputs_of_the_agent_append_and_those_of_clients_replace() -> None:
     output = {"type": "function_call_output", "call_id": "c", "output": "server"}
     server = {"type": "function_call_output", "item": output}
