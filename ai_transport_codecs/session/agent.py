@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
@@ -26,7 +26,7 @@ from .connection import Connection
 from .continuity import Continuity
 from .events import OutputEvent, Signal, Unsubscribe
 from .history import PAGE_SIZE, Hydrator
-from .hooks import CancelRequest, RunHooks
+from .hooks import OnCancel, RunHooks
 from .invocation import Invocation
 from .locating import Triggers
 from .opening import AdoptedRun, OpenableRun
@@ -89,6 +89,7 @@ class AgentSession(Generic[MessageT]):
         )
         self._tasks: set[asyncio.Task[None]] = set()
         self._input_listeners: Signal[InboundMessage] = Signal()
+        self._unclaimed_cancels: Signal[InboundMessage] = Signal()
         self._reattached: Signal[None] = Signal()
         self.tree.on("output", self._on_output)
 
@@ -127,7 +128,7 @@ class AgentSession(Generic[MessageT]):
         *,
         run_id: str | None = None,
         invocation_id: str | None = None,
-        on_cancel: Callable[[CancelRequest], Awaitable[bool]] | None = None,
+        on_cancel: OnCancel | None = None,
         on_cancelled: OnCancelled | None = None,
         on_error: Callable[[AITransportError], None] | None = None,
         on_message: MessageHook | None = None,
@@ -152,7 +153,7 @@ class AgentSession(Generic[MessageT]):
         *,
         run_id: str,
         invocation_id: str,
-        on_cancel: Callable[[CancelRequest], Awaitable[bool]] | None = None,
+        on_cancel: OnCancel | None = None,
         on_cancelled: OnCancelled | None = None,
         on_error: Callable[[AITransportError], None] | None = None,
         on_message: MessageHook | None = None,
@@ -172,7 +173,7 @@ class AgentSession(Generic[MessageT]):
         client_id: str | None = None,
         parent: str | None = None,
         fork_of: str | None = None,
-        on_cancel: Callable[[CancelRequest], Awaitable[bool]] | None = None,
+        on_cancel: OnCancel | None = None,
         on_cancelled: OnCancelled | None = None,
         on_error: Callable[[AITransportError], None] | None = None,
         on_message: MessageHook | None = None,
@@ -196,6 +197,7 @@ class AgentSession(Generic[MessageT]):
         when_busy: WhenBusy = "concurrent",
         max_concurrent: int | None = None,
         orphans: OrphanPolicy = "end",
+        on_cancel: OnCancel | None = None,
     ) -> None:
         """Answer every input on the channel with ``handler(run)``, each as a run of its own, until cancelled or closed.
 
@@ -209,6 +211,10 @@ class AgentSession(Generic[MessageT]):
         what runs, and answers when that has ended. With ``backlog``, what came while no agent was there is answered
         first: the newest input, and answers to suspended runs. When this is cancelled, so are the runs.
 
+        A cancel of a suspended run ends it, too: every run that is there while this serves, if it was suspended under
+        this client id. ``on_cancel(request)``, an ``async def``, says whether to honour a cancel, whether its run is
+        under way (unless the handler sets a hook of its own) or suspended; without it every cancel is.
+
         ``orphans`` says what becomes of runs that a process left active as it was killed: ``"end"`` ends them as an
         error (104008), ``"answer"`` calls the handler with them again, ``"leave"`` does nothing. These are runs whose
         newest start, resume or step was published under this client id, by a connection that is not in presence. So
@@ -219,7 +225,9 @@ class AgentSession(Generic[MessageT]):
 
         Raises InvalidArgumentError for settings that contradict each other, and before :meth:`connect`.
         """
-        server = Server(self, handler, when_busy=when_busy, max_concurrent=max_concurrent, orphans=orphans)
+        server = Server(
+            self, handler, when_busy=when_busy, max_concurrent=max_concurrent, orphans=orphans, on_cancel=on_cancel
+        )
         await self.connection.ready("serve")
         await server.run(backlog=backlog)
 
@@ -278,6 +286,10 @@ class AgentSession(Generic[MessageT]):
         """Call ``listener`` for each live input message, after the tree took it."""
         return self._input_listeners.subscribe(listener)
 
+    def on_unclaimed_cancel(self, listener: Callable[[InboundMessage], None]) -> Unsubscribe:
+        """Call ``listener`` for each live cancel that no run under way here answers to."""
+        return self._unclaimed_cancels.subscribe(listener)
+
     def on_reattached(self, listener: Callable[[], None]) -> Unsubscribe:
         """Call ``listener`` when the channel was attached anew and inputs may have been missed."""
         return self._reattached.subscribe(lambda _: listener())
@@ -316,8 +328,16 @@ class AgentSession(Generic[MessageT]):
                 run.steer(event.message_id, live=event.live)
 
     def _route_cancel(self, message: InboundMessage) -> None:
-        for run in self.cancels.route(message):
-            self._spawn(run.request_cancel(message), "ai-transport-cancel")
+        runs = self.cancels.route(message)
+        for run in runs:
+            self._spawn(self._cancel(run, message), "ai-transport-cancel")
+        if not runs:
+            self._unclaimed_cancels.emit(message)
+
+    async def _cancel(self, run: RunCore[Any], message: InboundMessage) -> None:
+        await run.request_cancel(message)
+        if run.granted_cancel is message and run.is_suspended:  # meanwhile: it is too late to stop what waits already
+            self._unclaimed_cancels.emit(message)
 
     async def _page_for(self, run: RunCore[Any]) -> None:
         try:

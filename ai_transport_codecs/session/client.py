@@ -180,6 +180,8 @@ class ClientSession(Generic[MessageT]):
             if isinstance(error, Exception):
                 raise send_error(operation, error) from error
             raise
+        if handle.continues is not None:
+            self._let_go(handle.continues)
         return handle
 
     def steer(self, value: Any, handle: ClientRun[MessageT]) -> Steer:
@@ -335,6 +337,8 @@ class ClientSession(Generic[MessageT]):
         told that the run went on. An older resume, from history, answers nothing.
         """
         input_id, serial = event.input_message_id, event.serial
+        if event.type == "end":
+            self._let_go(event.run_id)
         if event.type not in ("start", "resume") or input_id is None or serial is None:
             return
         waiting = [each for each in self._pending.get(input_id, ()) if not (event.live or each.is_answered_by(serial))]
@@ -345,12 +349,23 @@ class ClientSession(Generic[MessageT]):
         if waiting:
             self._pending[input_id] = waiting
 
-    def _take_back(self, handle: ClientRun[MessageT], shown: Sequence[SendItem]) -> None:
+    def _let_go(self, run_id: str) -> None:
+        """What was sent to a run that is over is never answered: whoever waits for that reads how the run ended."""
+        node = self.tree.run(run_id)
+        if node is not None and node.status.is_terminal:
+            for handle in [each for handles in self._pending.values() for each in handles if each.continues == run_id]:
+                self._drop(handle)
+                handle.begin(run_id)
+
+    def _drop(self, handle: ClientRun[MessageT]) -> None:
         handles = self._pending.get(handle.input_message_id, [])
         if handle in handles:
             handles.remove(handle)
         if not handles:
             self._pending.pop(handle.input_message_id, None)
+
+    def _take_back(self, handle: ClientRun[MessageT], shown: Sequence[SendItem]) -> None:
+        self._drop(handle)
         for item in shown:
             self.tree.discard_optimistic(item.message_id)
 

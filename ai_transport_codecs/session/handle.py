@@ -46,7 +46,10 @@ class ClientRun(Generic[MessageT]):
 
     @property
     def started(self) -> asyncio.Future[str]:
-        """The run id, once the agent starts. No deadline; raises SessionClosedError when the session closes."""
+        """The run id, once the agent starts, or once the run that the input continues is over without that.
+
+        No deadline; raises SessionClosedError when the session closes.
+        """
         return self._started
 
     @property

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from ai_transport_codecs.codec.contract import MessageHook
-from ai_transport_codecs.errors import AITransportError
+from ai_transport_codecs.errors import AITransportError, CancelListenerError
 from ai_transport_codecs.wire.messages import InboundMessage
 
 from .pipe import OnCancelled
@@ -20,6 +21,10 @@ class CancelRequest:
     message: InboundMessage
 
 
+OnCancel: TypeAlias = Callable[[CancelRequest], Awaitable[bool]]
+"""Whether to honour a cancel."""
+
+
 @dataclass(slots=True)
 class RunHooks:
     """What an application may attach to a run, when it makes it or later (``run.hooks``).
@@ -31,8 +36,13 @@ class RunHooks:
     something to the run; ``run.has_input()`` takes it up.
     """
 
-    on_cancel: Callable[[CancelRequest], Awaitable[bool]] | None = None
+    on_cancel: OnCancel | None = None
     on_cancelled: OnCancelled | None = None
     on_error: Callable[[AITransportError], None] | None = None
     on_message: MessageHook | None = None
     on_steer: Callable[[], None] | None = None
+
+
+def listener_error(hook: str, run_id: str, error: Exception) -> CancelListenerError:
+    """What says that a hook of a run raised (session spec 8.2)."""
+    return CancelListenerError(f"unable to go on as asked; {hook} of run {run_id!r} raised {error!r}", cause=error)

@@ -110,10 +110,11 @@ class RunState(NamedTuple):
     last_resume_invocation_id: str | None = None
     answered_by: str | None = None
     last_input: tuple[str | None, str] = (None, "")
+    latest: RunEvent | None = None
 
 
 def _started(state: RunState, event: RunEvent) -> RunState:
-    state = state._replace(last_input=(event.input_message_id, event.serial or ""))
+    state = state._replace(last_input=(event.input_message_id, event.serial or ""), latest=event)
     return state._replace(status=RunStatus.ACTIVE) if state.status is RunStatus.SUSPENDED else state
 
 
@@ -121,7 +122,7 @@ def _suspended(state: RunState, event: RunEvent) -> RunState:
     newest = state.last_resume_invocation_id
     if newest and event.invocation_id and event.invocation_id != newest:
         return state  # a straggler of an earlier invocation: a later one has taken the run over
-    return state._replace(status=RunStatus.SUSPENDED, error=None, end_serial=event.serial)
+    return state._replace(status=RunStatus.SUSPENDED, error=None, end_serial=event.serial, latest=event)
 
 
 def _resumed(state: RunState, event: RunEvent) -> RunState:
@@ -165,6 +166,10 @@ class RunProgress:
     def last_input(self) -> tuple[str | None, str]:
         """The id of the message that it was started or resumed for last, and the serial of what says so."""
         return self.state.last_input
+
+    def has_answered(self, input_message_id: str) -> bool:
+        """Whether it was started or resumed for the message with that id."""
+        return any(event.input_message_id == input_message_id for event in self._events)
 
     def add(self, event: RunEvent) -> None:
         """Take one event into account. A local insert, which has no serial, changes nothing; nor does a repetition."""

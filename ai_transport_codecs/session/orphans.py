@@ -111,6 +111,19 @@ class Orphans:
         acting = [each for each in members if each.client_id == client_id and _policy_of(each) not in (None, "leave")]
         return bool(acting) and self._is_own(min(acting, key=lambda each: each.connection_id))
 
+    async def is_first(self) -> bool:
+        """Whether this process is the one that acts for all that serve under its client id; alone, it is."""
+        if not self._is_announced:
+            return True
+        try:
+            members = await self._session.presence.get()
+        except AITransportError as error:
+            self._report(error)
+            return True
+        client_id = self._session.connection.client_id
+        serving = [each for each in members if each.client_id == client_id and _policy_of(each) is not None]
+        return not any(map(self._is_own, serving)) or self._is_own(min(serving, key=lambda each: each.connection_id))
+
     def _is_own(self, member: PresenceMember) -> bool:
         return isinstance(member.data, dict) and member.data.get("agent") == self._token
 

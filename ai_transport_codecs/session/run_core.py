@@ -13,7 +13,6 @@ from ai_transport_codecs.codec.contract import CodecMessage
 from ai_transport_codecs.errors import (
     AgentError,
     AITransportError,
-    CancelListenerError,
     InvalidArgumentError,
     OperationCancelledError,
     RunLifecycleError,
@@ -25,7 +24,7 @@ from ai_transport_codecs.wire.messages import InboundMessage
 
 from .cancel import CancelToken
 from .events import RunStatus, Unsubscribe
-from .hooks import CancelRequest, RunHooks
+from .hooks import CancelRequest, RunHooks, listener_error
 from .latch import Latch
 from .leaf_view import LeafView
 from .pipe import PipeResult
@@ -64,6 +63,8 @@ class RunCore(ABC, Generic[MessageT]):
         self.invocation_id = invocation_id
         self.cancel_token = CancelToken()
         """Whether the run was cancelled: by a client, by the application, or because the session ends."""
+        self.granted_cancel: InboundMessage | None = None
+        """The client's cancel that was honoured last."""
         self.trigger: Trigger = NO_TRIGGER
         self.view: LeafView[MessageT] = LeafView(session.tree, session.hydrator, self._order_steers)
         """The conversation up to the input this run answers, and the run itself: feed it to the model."""
@@ -211,13 +212,12 @@ class RunCore(ABC, Generic[MessageT]):
             except Exception as error:
                 self.report_listener("on_cancel", error)
                 return
+        self.granted_cancel = message
         self.cancel_token.cancel()
 
     def report_listener(self, hook: str, error: Exception) -> None:
         """A hook raised: tell ``on_error``, or without one the session (session spec 8.2)."""
-        failure = CancelListenerError(
-            f"unable to go on as asked; {hook} of run {self.run_id!r} raised {error!r}", cause=error
-        )
+        failure = listener_error(hook, self.run_id, error)
         if self.hooks.on_error is None:
             self.session.connection.report(failure)
         else:

@@ -20,11 +20,13 @@ from ai_transport_codecs.wire.messages import InboundMessage
 from .answers import open_answers
 from .events import RunStatus
 from .handling import conclude, run_handler
+from .hooks import OnCancel
 from .invocation import Invocation
 from .opening import AdoptedRun
 from .orphans import GRACE, OrphanPolicy, Orphans
 from .recent import Recent
 from .run import Run
+from .stopping import Stops
 from .trigger import try_event_id
 
 if TYPE_CHECKING:
@@ -43,14 +45,26 @@ _MAX_SEEN: Final = 10_000
 class _Answer(Generic[MessageT]):
     """One input being answered. ``is_replaced`` when a later one took its place before or while it was."""
 
-    __slots__ = ("done", "is_replaced", "run", "run_id")
+    __slots__ = ("cancels", "done", "is_replaced", "run", "run_id")
 
     def __init__(self, run_id: str | None) -> None:
         self.run_id = run_id
         """The run that it resumes."""
         self.run: Run[MessageT] | None = None
         self.is_replaced = False
+        self.cancels: list[InboundMessage] = []
+        """Cancels that came after the input, for when the run is resumed."""
         self.done = asyncio.Event()
+
+    def is_of(self, run_id: str) -> bool:
+        """Whether it answers in that run."""
+        return run_id == (self.run_id if self.run is None else self.run.run_id)
+
+    def unheard_cancels(self) -> list[InboundMessage]:
+        """Those that were to stop the run, which waits all the same: it was suspended, or never resumed."""
+        granted = None if self.run is None else self.run.granted_cancel
+        waits = self.run is not None and (self.run.is_suspended or not self.run.has_ended)
+        return [*self.cancels, *([granted] if granted is not None and waits else [])]
 
     def replace(self) -> None:
         """Give way to a later input."""
@@ -72,6 +86,7 @@ class Server(Generic[MessageT]):
         when_busy: WhenBusy = "concurrent",
         max_concurrent: int | None = None,
         orphans: OrphanPolicy = "end",
+        on_cancel: OnCancel | None = None,
     ) -> None:
         _check_settings(when_busy, max_concurrent, orphans)
         self._session = session
@@ -84,6 +99,15 @@ class Server(Generic[MessageT]):
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopped = asyncio.Event()
         self._orphans = Orphans(session, orphans, self._answer_orphan)
+        self._on_cancel = on_cancel
+        self._stops = Stops(
+            session,
+            self._orphans,
+            on_cancel=on_cancel,
+            hand_on=self._hand_on_cancel,
+            on_kept=self._consider,
+            spawn=self._spawn,
+        )
         self._is_announced = asyncio.Event()
 
     async def run(self, *, backlog: bool) -> None:
@@ -91,6 +115,7 @@ class Server(Generic[MessageT]):
         session = self._session
         endings = [
             session.on_input(self._on_input),
+            self._stops.watch(),
             session.connection.on_close(self._stopped.set),
             session.on_reattached(lambda: self._rescue(backlog=backlog)),
             self._orphans.watch(lambda: self._look_for_orphans(patience=GRACE)),
@@ -169,6 +194,8 @@ class Server(Generic[MessageT]):
         node = self._session.tree.run(run_id)
         if node is None or node.status is not RunStatus.SUSPENDED or self._is_answering(run_id):
             return
+        if self._stops.holds(run_id):
+            return
         for answer in open_answers(node):
             event_id = answer.envelope.event_id
             if event_id is not None and answer.serial > since and self._answer(event_id, run_id):
@@ -192,6 +219,19 @@ class Server(Generic[MessageT]):
         self._spawn(self._serve_input(event_id, answer, earlier), f"ai-transport-run-{event_id}")
         return True
 
+    async def _hand_on_cancel(self, run_id: str, message: InboundMessage) -> bool:
+        """Give a cancel to a run that is resumed here, now or soon; false when there is none."""
+        while (answer := next((each for each in [*self._answers][::-1] if each.is_of(run_id)), None)) is not None:
+            run = answer.run
+            if run is not None and run.is_open:
+                await run.request_cancel(message)
+                return True
+            if run is None or not run.has_ended:
+                answer.cancels.append(message)
+                return True
+            await answer.done.wait()
+        return False
+
     # --- answering one
 
     async def _serve_input(
@@ -213,6 +253,8 @@ class Server(Generic[MessageT]):
         finally:
             del self._answers[answer]
             answer.done.set()
+        for message in answer.unheard_cancels():
+            self._stops.take(message)
         if answer.run is not None:
             # It may have been answered before it was suspended, as a device that saw the question early does.
             self._consider(answer.run.run_id)
@@ -225,11 +267,14 @@ class Server(Generic[MessageT]):
             run = orphan or session.create_run(Invocation(event_id, session.connection.channel.name))
         except SessionClosedError:
             return
+        run.hooks.on_cancel = self._on_cancel
         answer.run = run
         try:
             await (run.load() if isinstance(run, AdoptedRun) else run.start())
             if answer.is_replaced:
                 run.cancel_token.cancel()
+            while answer.cancels:
+                await run.request_cancel(answer.cancels.pop(0))
             await self._run_handler(run)
         except asyncio.CancelledError:
             await run.close("cancelled")

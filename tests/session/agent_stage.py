@@ -69,8 +69,8 @@ async def statuses(stage: Stage) -> list[str | None]:
     return [headers.get(h.STATUS) for headers in reversed(found) if h.STATUS in headers]
 
 
-def agent_on(stage: Stage, client_id: str | None = "agent", **options: Any) -> AgentSession[str]:
+def agent_on(stage: Stage, client_id: str | None = "agent", *, client: Any = None, **options: Any) -> AgentSession[str]:
     """An agent session, not connected, on a connection of its own."""
-    session: AgentSession[str] = AgentSession(stage.hub.client(client_id), CHANNEL, codec=TOY, **options)
+    session: AgentSession[str] = AgentSession(client or stage.hub.client(client_id), CHANNEL, codec=TOY, **options)
     session.on("error", stage.errors.append)
     return session
