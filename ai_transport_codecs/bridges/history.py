@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ai_transport_codecs.codec.contract import CodecMessage
 from ai_transport_codecs.convert import Loss, Message, from_neutral, to_neutral
-from ai_transport_codecs.convert.blocks import Block, Reasoning, ToolCall, ToolResult
+from ai_transport_codecs.convert.blocks import Block, Data, Reasoning, ToolCall, ToolResult
 
 from .frameworks import check_framework
 from .spoken import NOT_JSON
@@ -18,6 +18,9 @@ _log: Final = logging.getLogger("ai_transport_codecs.bridges")
 
 _NO_LOSS: Final = frozenset({"model", "finish_reason", "usage", "usage of each step"})
 """What a message of a conversation need not tell a model."""
+
+_PROVIDERS_OWN: Final = frozenset({"non_standard", "openai-item"})
+"""Data that is of the provider's own content; all other is an application's, which models do not take."""
 
 _DENIED: Final = "Tool execution was not approved."
 """What a model reads of a call that was denied without a reason."""
@@ -33,9 +36,10 @@ def ui_history(
     """What UI messages say, as messages of ``framework``: what a model is to be given as the conversation so far.
 
     ``messages`` are UI messages, oldest first, or a view's entries of them. Each becomes the framework's own: for an
-    answer in several steps that is one for each step, and one for each tool's result. Without ``reasoning`` the model's
-    thoughts are left out: providers take them back only with a proof of their own, which a UI message has not. What the
-    framework has no place for is told to ``on_loss``, by default as a warning in the log.
+    answer in several steps that is one for each step, and one for each tool's result. ``data-*`` parts are for the page
+    and stay out. Without ``reasoning`` the model's thoughts are left out: providers take them back only with a proof of
+    their own, which a UI message has not. What the framework has no place for is told to ``on_loss``, by default as a
+    warning in the log.
 
     Raises InvalidArgumentError for a framework without a bridge and for what is no UI message; MissingExtraError when
     the framework is not installed.
@@ -53,6 +57,7 @@ def history_entries(
     for index, entry in enumerate(messages):
         neutral, read = to_neutral([entry], source="vercel")
         neutral = _with_denials(_with_wrong_inputs(neutral))
+        neutral = [_without_data(message, index, note) for message in neutral]
         kept = neutral if reasoning else [_without_reasoning(message) for message in neutral]
         written, lost = from_neutral([message for message in kept if message.blocks], to=framework)
         for loss in (*read, *lost):
@@ -91,6 +96,15 @@ def _with_denials(messages: list[Message]) -> list[Message]:
         if denied:
             found.append(Message("tool", tuple(ToolResult(each.id, each.reason or _DENIED) for each in denied)))
     return found
+
+
+def _without_data(message: Message, index: int, note: Callable[[Loss], None]) -> Message:
+    """Without what an application shows beside the conversation, such as progress: providers refuse such content."""
+    blocks = tuple(block for block in message.blocks if not isinstance(block, Data) or block.name in _PROVIDERS_OWN)
+    if len(blocks) == len(message.blocks):
+        return message
+    note(Loss(index, "data", "it is for the page; say in text what the model is to know of it"))
+    return replace(message, blocks=blocks)
 
 
 def _without_reasoning(message: Message) -> Message:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, ToolMessage
 
@@ -130,3 +132,18 @@ def test_reasoning_goes_back_when_it_is_asked_for() -> None:
     (with_it,) = ui_history([folded(chunks)], "langchain", reasoning=True)
     assert without.content == "Sunny, and noon."
     assert with_it.content_blocks[0] == {"type": "reasoning", "reasoning": "hm"}
+
+
+def test_what_a_page_shows_beside_the_conversation_is_not_sent_to_the_model() -> None:
+    shown: Any = [
+        {"role": "user", "parts": [{"type": "text", "text": "Hi"}, {"type": "data-place", "data": {"lat": 1}}]},
+        {
+            "role": "assistant",
+            "parts": [{"type": "data-progress", "id": "p", "data": 1}, {"type": "text", "text": "Yo"}],
+        },
+        {"role": "assistant", "parts": [{"type": "data-progress", "data": 2}]},
+    ]
+    lost: list[tuple[int | None, str]] = []
+    found = ui_history(shown, "langchain", on_loss=lambda loss: lost.append((loss.message, loss.what)))
+    assert [(type(message), message.content) for message in found] == [(HumanMessage, "Hi"), (AIMessage, "Yo")]
+    assert lost == [(0, "data"), (1, "data"), (2, "data")]
