@@ -29,6 +29,7 @@ from .history import PAGE_SIZE, Hydrator
 from .hooks import OnCancel, RunHooks
 from .invocation import Invocation
 from .locating import Triggers
+from .lost_starts import LostStarts
 from .opening import AdoptedRun, OpenableRun
 from .orphans import OrphanPolicy
 from .pipe import OnCancelled
@@ -88,6 +89,7 @@ class AgentSession(Generic[MessageT]):
             self.tree, self.hydrator, self.connection, apply=self._receive, on_gap=lambda error: None
         )
         self._tasks: set[asyncio.Task[None]] = set()
+        self.lost_starts = LostStarts(self, self._spawn)
         self._input_listeners: Signal[InboundMessage] = Signal()
         self._unclaimed_cancels: Signal[InboundMessage] = Signal()
         self._reattached: Signal[None] = Signal()

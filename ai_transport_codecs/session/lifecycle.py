@@ -171,6 +171,10 @@ class RunProgress:
         """Whether it was started or resumed for the message with that id."""
         return any(event.input_message_id == input_message_id for event in self._events)
 
+    def was_opened_by(self, invocation_id: str) -> bool:
+        """Whether the channel told that this invocation started or resumed it."""
+        return any(each.invocation_id == invocation_id and each.type in ("start", "resume") for each in self._events)
+
     def add(self, event: RunEvent) -> None:
         """Take one event into account. A local insert, which has no serial, changes nothing; nor does a repetition."""
         serial = event.serial

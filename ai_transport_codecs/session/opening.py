@@ -12,13 +12,15 @@ from ai_transport_codecs.errors import (
     InputEventNotFoundError,
     InvalidArgumentError,
     OperationCancelledError,
+    RunLifecycleError,
 )
+from ai_transport_codecs.wire import headers as h
 from ai_transport_codecs.wire import names
 
 from .events import RunStatus
 from .nodes import RunNode
 from .publishing import to_the_end
-from .run import Run
+from .run import Run, error_headers
 
 MessageT = TypeVar("MessageT")
 
@@ -41,7 +43,8 @@ class OpenableRun(Run[MessageT]):
 
         Raises OperationCancelledError (40033) when cancelled before, publishing nothing; InvalidArgumentError, likewise
         when the run to go on with is over (the reference publishes a resume that nobody can follow, design D4);
-        RunLifecycleError (104003) when the start cannot be published; SessionClosedError (104004).
+        RunLifecycleError (104003) when the start cannot be published: should it turn up on the channel later, the
+        session ends the run as an error, unless somebody adopted it; SessionClosedError (104004).
         """
         await self.ready("start")
         if not self._begin("start"):
@@ -68,11 +71,27 @@ class OpenableRun(Run[MessageT]):
         continues = self.trigger.continued_run_id is not None
         name = names.RUN_RESUME if continues else names.RUN_START
         make = self.trigger.lifecycle_headers if continues else self.trigger.start_headers
-        await self._publish(name, make(self.run_id, self.invocation_id), "start")
+        try:
+            await self._publish(name, make(self.run_id, self.invocation_id), "start")
+        except RunLifecycleError:
+            node = self.session.tree.run(self.run_id)
+            # Only the acknowledgement was lost when it came back: readers know of the run.
+            if node is None or not node.progress.was_opened_by(self.invocation_id):
+                self.session.lost_starts.add(self)
+                self.session.forget(self)
+                raise
         self.is_open = True
         if not continues:
             self._insert_locally()
         self._opened()
+
+    async def end_lost(self, error: AITransportError) -> None:
+        """Publish the end of a run whose start failed here, and was on the channel all the same.
+
+        Raises RunLifecycleError (104003).
+        """
+        own = self.trigger.lifecycle_headers(self.run_id, self.invocation_id)
+        await self._publish(names.RUN_END, own | {h.RUN_REASON: "error"} | error_headers(error), "end")
 
     def _insert_locally(self) -> None:
         """The agent's own tree knows the run at once, not only when the channel echoes its start."""

@@ -134,7 +134,7 @@ class Run(RunCore[MessageT]):
             )
         headers: Headers = {h.RUN_REASON: reason}
         if reason == "error" and error is not None:
-            headers |= _error_headers(error)
+            headers |= error_headers(error)
         await self._terminate(reason, "end", names.RUN_END, headers)
 
     async def finish(self, outcome: RunOutcome) -> None:
@@ -179,7 +179,8 @@ class Run(RunCore[MessageT]):
             await self._publish(name, own | headers, operation)
 
 
-def _error_headers(error: BaseException) -> Headers:
+def error_headers(error: BaseException) -> Headers:
+    """What the end of a run says of the error that ended it (session spec 4.7)."""
     code = error.code if isinstance(error, AITransportError) else StreamError.default_code
     text = str(error) or type(error).__name__
     return {h.ERROR_CODE: str(int(code)), h.ERROR_MESSAGE: text[:_MAX_ERROR_TEXT]}

@@ -13,6 +13,8 @@ from ai_transport_codecs.adapters.asgi import posted
 from ai_transport_codecs.errors import AITransportError
 from ai_transport_codecs.session.outcome import RunOutcome
 from ai_transport_codecs.session.retry import RetryPolicy
+from ai_transport_codecs.testing.fault_plan import FaultPlan, Hold, LoseAck
+from ai_transport_codecs.testing.faults import FaultyProvider
 from ai_transport_codecs.wire.messages import OutboundMessage
 from tests.adapters.asgi.web import Web, app_on, error_of, serving
 from tests.session.agent_stage import lifecycle, result, statuses
@@ -471,3 +473,20 @@ async def test_a_run_under_way_is_nobodys_orphan() -> None:
             assert await turn.wait() == "complete"
             serving_too.cancel()
             await asyncio.gather(serving_too, return_exceptions=True)
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_a_start_that_nobody_acknowledged_does_not_leave_its_run_active(is_late: bool) -> None:
+    """It comes back in time, and the input is answered; or later, and the run that was given up is ended."""
+    plan = FaultPlan().on("publish", 1, LoseAck()).on("publish", 2, LoseAck())
+    plan = plan.on("delivery", 1, Hold(300)) if is_late else plan
+    async with staged() as stage, stage.device() as alice:
+        client = FaultyProvider(stage.hub.client("agent"), plan)
+        options = {"retry": RetryPolicy(attempts=2, first_delay=0)}
+        async with serving(stage, client=client, session_options=options) as web:
+            turn = await alice.view.send(say("hello"))
+            response = await web.chat(turn)
+            assert response.status_code == (500 if is_late else 202)
+            await settle(600)
+            assert turn.status == ("error" if is_late else "complete")
+            assert lifecycle(stage).count("ai-run-end") == 1
