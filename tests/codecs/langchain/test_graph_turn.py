@@ -219,3 +219,31 @@ def test_what_is_no_graph_or_no_mode_is_refused() -> None:
         graph_turn("graph")
     with pytest.raises(InvalidArgumentError, match=r"mode 'values' says nothing .* 'custom', 'messages', 'tools'"):
         graph_turn(compiled(None), stream_mode=["messages", "values"])
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_stop_ends_a_graph_that_waits_and_the_next_turn_begins_anew(restarts: bool) -> None:
+    hub, saver = MemoryHub(), InMemorySaver()
+    async with Device(hub, "alice") as alice, Device(hub, "bob") as bob:
+        async with serving(hub, graph_turn(compiled(saver), thread="trips")):
+            await alice.say("plan a trip", "suspended")
+            [run] = alice.view.runs()
+            if not restarts:
+                await bob.cancel(run.run_id)
+                await alice.until_status("cancelled")
+        async with serving(hub, graph_turn(compiled(saver), thread="trips")):
+            if restarts:
+                for _ in range(60):  # until it listens
+                    await asyncio.sleep(0)
+                await bob.cancel(run.run_id)
+            for device in (alice, bob):
+                await device.until_status("cancelled")
+            await alice.answer(content="Lisbon")
+            await alice.say("plan another", "suspended")
+            assert values(alice) == [WHERE, WHERE]
+            await alice.answer(content="Rome")
+            await alice.until(lambda: len(values(alice)) == 3)
+            await alice.until_status("cancelled", "suspended")
+            await alice.answer(content="Friday")
+            await alice.until_status("cancelled", "complete")
+            assert alice.texts[-1] == "To Rome on Friday."

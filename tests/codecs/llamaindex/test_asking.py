@@ -76,6 +76,12 @@ async def answer(device: Device, request: InputRequest, said: str | HumanRespons
     await device.view.send(request.answer(said), run_id=request.run_id)
 
 
+async def settled() -> None:
+    """Let an agent that was just started listen."""
+    for _ in range(60):
+        await asyncio.sleep(0)
+
+
 async def ended(device: Device) -> str:
     """How the last run ended."""
     await until(device, lambda: device.view.runs()[-1].status not in {"active", "suspended"})
@@ -347,3 +353,27 @@ async def test_one_workflow_serves_several_runs_that_wait() -> None:
         await until(alice, lambda: [run.status for run in alice.view.runs()] == ["complete"] * 3)
         said = [message.content for message in as_history(alice.view.messages) if message.role == "assistant"]
         assert said == ["Hello A", "Hello B", "Hello C"]
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_stop_ends_a_workflow_that_waits(restarts: bool) -> None:
+    hub, contexts = MemoryHub(), MemoryContexts()
+
+    def agent() -> Any:
+        return serving(hub, agent_turn(asking.Trip, contexts=contexts))
+
+    async with Device(hub.client("alice"), "chat", codec=CODEC) as alice:
+        async with agent():
+            await alice.view.send("plan a trip")
+            [where] = await asked(alice)
+            if not restarts:
+                await alice.cancel(where.run_id)
+                assert await ended(alice) == "cancelled"
+        async with agent():
+            await settled()
+            if restarts:
+                await alice.cancel(where.run_id)
+            assert await ended(alice) == "cancelled"
+            late = await alice.view.send(where.answer("Lisbon"), run_id=where.run_id)
+            assert await late.wait() == "cancelled"
+            assert open_requests(alice.view) == []

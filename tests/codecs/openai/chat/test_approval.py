@@ -146,3 +146,32 @@ async def test_a_call_that_a_predicate_lets_pass_runs_at_once() -> None:
 def test_a_request_for_approval_needs_a_call_of_the_completion_before_it() -> None:
     with pytest.raises(UnsupportedEventError, match="ask with the id of a tool call, after the chunks"):
         list(ChatTranslator().translate({"type": "tool-approval-request", "tool_call_id": "c1"}))
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_stop_ends_a_run_that_waits_for_approval_and_its_call_never_runs(restarts: bool) -> None:
+    hub, sent = MemoryHub(), []
+
+    async def mail(to: str) -> str:
+        sent.append(to)
+        return "sent"
+
+    provider = Provider([calls(("c1", "mail", '{"to":"bob"}')), says("Done.")])
+    async with client_of(provider) as client, Device(hub.client("alice"), "chat", codec=CODEC) as alice:
+        handler = chat_turn(client, model="gpt", tools={"mail": mail}, approve={"mail"})
+        async with serving(hub, handler):
+            turn = await alice.view.send("mail Bob")
+            assert await turn.wait() == "suspended"
+            if not restarts:
+                await turn.cancel()
+                await until(alice, "cancelled")
+        async with serving(hub, handler):
+            for _ in range(60):  # until it listens
+                await asyncio.sleep(0)
+            if restarts:
+                await turn.cancel()
+            await until(alice, "cancelled")
+            await answer(alice, approved=True)
+            for _ in range(60):
+                await asyncio.sleep(0)
+    assert (sent, len(provider.requests)) == ([], 1)
