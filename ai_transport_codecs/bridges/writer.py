@@ -19,6 +19,8 @@ Kind: TypeAlias = Literal["text", "reasoning"]
 
 _MAX_ERROR_TEXT: Final = 1_000
 _UNNAMED: Final = "unknown"
+_LONG_INPUT: Final = 16_384
+"""An input of more characters than this is streamed even when it comes whole: appends can be cut to fit a channel."""
 
 
 class Part:
@@ -207,6 +209,8 @@ class UiWriter:
         """
         if call.has_input:
             return
+        if not call.is_streamed and len(dump_json(value)) > _LONG_INPUT:
+            self.start_call(call)
         if call.is_streamed:
             said = "".join(call.pieces)
             self.grow_call(call, missing_end(said, value) if said else dump_json(value))

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from langchain_core.messages import AIMessageChunk
+from langchain_core.messages import AIMessage, AIMessageChunk
 
 from ai_transport_codecs.bridges import UiTranslator, bridged, ui_chunks, ui_history
 from ai_transport_codecs.codec.handler import TurnRun
@@ -149,3 +149,18 @@ def test_a_framework_without_a_bridge_is_refused_at_once(use: Any) -> None:
         use("haystack")
     with pytest.raises(InvalidArgumentError, match="its streams are UI message chunks already"):
         use("vercel")
+
+
+async def test_a_call_that_comes_whole_may_be_longer_than_a_message_on_the_channel() -> None:
+    given = {"text": 'é"' * 50_000}
+
+    async def answer(run: TurnRun) -> None:
+        await run.pipe([AIMessage(content="", tool_calls=[{"name": "save", "args": given, "id": "c1"}])])
+
+    async with conversation(bridged(answer, "langchain")) as talk:
+        turn = await talk.device.view.send("Save it")
+        await turn.wait()
+        assert turn.status == "suspended", turn.error  # nobody ran the tool
+        part: Any
+        [part] = [each for each in turn.messages[0]["parts"] if "toolCallId" in each]
+        assert (part["type"], part["state"], part["input"] == given) == ("tool-save", "input-available", True)
