@@ -31,7 +31,7 @@ async def test_an_agent_calls_its_tool_and_says_what_it_was_told(name: str, need
             text, (call,) = await said_by(turn, http)
             assert turn.status == "complete"
             assert text == "The current weather in Boston is 72°F with sunny and windy conditions."
-            assert call["toolName"] == "get_current_weather"
+            assert call["type"] == "tool-get_current_weather"
             assert (call["state"], call["input"]) == ("output-available", {"location": "Boston"})
             assert "sunny" in str(call["output"])
 
