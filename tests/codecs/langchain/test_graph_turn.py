@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
+import textwrap
 from typing import Any
 
 import pytest
@@ -188,8 +190,8 @@ async def test_progress_reaches_a_device_live_and_from_history() -> None:
 
 
 async def test_the_example_of_the_docstring() -> None:
-    lines = str(graph_turn.__doc__).split("::\n")[1].split("**What readers get.**")[0].splitlines()
-    code = "\n".join(f"    {line.removeprefix('        ')}" for line in lines)
+    example = str(inspect.getdoc(graph_turn)).split("::\n")[1].split("**What readers get.**")[0]
+    code = textwrap.indent(textwrap.dedent(example), "    ")
     scope: dict[str, Any] = {**globals(), "Any": Any}
     exec(compile(f"async def example(session):\n{code}", "docstring", "exec"), scope)  # noqa: S102
     hub = MemoryHub()
