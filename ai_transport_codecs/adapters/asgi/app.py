@@ -181,8 +181,9 @@ def agent_app(
     ``max_open`` how many invocations may be under way, and ``session_options`` are more options of AgentSession.
 
     Several processes may serve the same sessions: of those that get one invocation, the one whose start is first on the
-    channel answers. What users say to a run under way is taken up by its process; a cancel finds it there too. Runs
-    that a process left active as it was killed are ended as errors when a session is next opened, or 15 seconds after
+    channel answers. What users say to a run under way is taken up by its process; a cancel finds it there too, and
+    ends a suspended run while a process has the session open: ``idle_timeout`` after its last invocation. Runs that a
+    process left active as it was killed are ended as errors when a session is next opened, or 15 seconds after
     its connection is gone, unless ``orphans`` says "leave"; see :meth:`AgentSession.serve`, also on what that needs.
 
     Raises InvalidArgumentError for settings that make no sense, UnknownCodecError and siblings for the codec.

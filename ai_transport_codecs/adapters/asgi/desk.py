@@ -175,6 +175,8 @@ class Desk:
         self._answering[place] = job
         try:
             await self._answer(job, run)
+            if run.is_suspended and run.granted_cancel is not None:
+                held.stops.take(run.granted_cancel)  # it was to stop, and waits all the same
         finally:
             del self._answering[place]
             job.done.set()
@@ -187,6 +189,7 @@ class Desk:
                 # It is that run's to take up. If it is suspended without having done so, it is resumed after all.
                 job.settle((await asyncio.shield(busy.receipt))._replace(is_new=False))
                 await busy.done.wait()
+            await held.stops.decided(run_id)
             node = await find_run(held.session, run_id, self._limits.wait)
             if place not in self._answering:
                 break

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -13,6 +13,8 @@ from ai_transport_codecs.session.agent import AgentSession
 from ai_transport_codecs.session.events import RunEvent
 from ai_transport_codecs.session.orphans import GRACE, OrphanPolicy, Orphans
 from ai_transport_codecs.session.recent import Recent
+from ai_transport_codecs.session.stopping import Stops
+from ai_transport_codecs.wire.messages import InboundMessage
 
 from .receipt import Receipt
 
@@ -24,11 +26,20 @@ _END_TIMEOUT: Final = 5.0
 class Held:
     """A session in use, and which run answers which of its inputs, live or in history."""
 
-    __slots__ = ("_answered", "_orphans", "_settling", "_tasks", "closing", "session", "timer", "users")
+    __slots__ = ("_answered", "_orphans", "_settling", "_tasks", "closing", "session", "stops", "timer", "users")
 
     def __init__(self, session: AgentSession[Any], orphans: OrphanPolicy) -> None:
         self.session = session
         self._orphans = Orphans(session, orphans, lambda event_id, run: None)  # none is answered anew
+        self.stops = Stops(
+            session,
+            self._orphans,
+            on_cancel=None,
+            hand_on=self._hand_on_cancel,
+            on_kept=lambda run_id: None,  # who posts an answer waits for that
+            spawn=self._spawn,
+        )
+        """What ends runs that wait for an answer when they are cancelled."""
         self._settling = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] | None = None
         self._answered: Recent[tuple[str, Receipt]] = Recent(_MAX_ANSWERED)
@@ -52,6 +63,7 @@ class Held:
             if self._tasks is None:
                 self._tasks = set()
                 self._orphans.watch(lambda: self._look(GRACE))
+                self.stops.watch()
                 await self._orphans.announce()
                 self._look(0)
 
@@ -62,12 +74,21 @@ class Held:
         await self.session.end()
 
     def _look(self, patience: float) -> None:
-        if self._tasks is not None and self.closing is None:
-            task = asyncio.get_running_loop().create_task(
-                self._orphans.look(patience=patience), name="ai-transport-orphans"
-            )
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        if self.closing is None:
+            self._spawn(self._orphans.look(patience=patience), "ai-transport-orphans")
+
+    def _spawn(self, work: Coroutine[None, None, None], name: str) -> None:
+        assert self._tasks is not None  # noqa: S101  # nothing is spawned before it has settled in
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _hand_on_cancel(self, run_id: str, message: InboundMessage) -> bool:
+        run = self.session.cancels.find(run_id)
+        if run is None or not run.is_open:
+            return False
+        await run.request_cancel(message)
+        return True
 
     def answer_to(self, message_id: str) -> Receipt | None:
         """The run that answers the input with that message id, and its first invocation, so far as is known."""

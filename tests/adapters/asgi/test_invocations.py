@@ -490,3 +490,29 @@ async def test_a_start_that_nobody_acknowledged_does_not_leave_its_run_active(is
             await settle(600)
             assert turn.status == ("error" if is_late else "complete")
             assert lifecycle(stage).count("ai-run-end") == 1
+
+
+async def test_a_cancel_ends_a_run_that_waits_and_answers_after_it_resume_nothing() -> None:
+    asking = Asking()
+    asking.gate.set()
+    async with (
+        staged() as stage,
+        serving(stage, asking) as here,
+        serving(stage, asking) as there,
+        stage.device() as alice,
+    ):
+        turn = await alice.view.send(say("hello"))
+        await asyncio.gather(here.chat(turn), there.chat(turn))  # both are at the channel
+        assert await turn.wait() == "suspended"
+        await settle()
+        question = turn.get_messages()[0].id
+        await turn.cancel()
+        racing = await alice.view.send(result(question, "yes", "call"), run_id=turn.run_id)
+        assert (await there.chat(racing)).status_code == 200, "it was said to the run, which takes it up no more"
+        assert await racing.wait() == "cancelled"
+        late = await alice.view.send(result(question, "yes", "call"), run_id=turn.run_id)
+        status, _, text = error_of(await here.chat(late))
+        assert (status, "had ended as cancelled before it was answered" in text) == (409, True)
+        await settle()
+        assert lifecycle(stage).count("ai-run-end") == 1
+        assert (asking.calls, lifecycle(stage).count("ai-run-resume")) == (1, 0)
