@@ -13,7 +13,7 @@ from typing import Any
 
 import jwt
 import pytest
-from ably import AblyRealtime  # type: ignore[import-untyped]
+from ably import AblyException, AblyRealtime  # type: ignore[import-untyped]
 
 from ai_transport_codecs.channels.ably import AblyProvider, connect_ably, provider_of
 from ai_transport_codecs.channels.ably.channel import AblyChannel
@@ -248,6 +248,8 @@ async def test_p5_p6_what_is_written_offline_fails_at_once_and_is_never_sent_lat
         await soon(lambda: not provider.is_connected)
         for data in ("offline 1", "offline 2"):
             assert (await refusal(channel.publish(note(data)))).code == 80003
+        with pytest.raises(AblyException):  # of what the application writes itself, too
+            await asyncio.wait_for(provider.client.channels.get("c").publish("note", "offline 3"), 2)
         await soon(lambda: len(rogue.queries) >= 4)  # it failed to come back, twice and more
         rogue.greeting = None
         await soon(lambda: provider.is_connected)
