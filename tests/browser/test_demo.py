@@ -9,7 +9,7 @@ from typing import Final
 import httpx
 import pytest
 import pytest_asyncio
-from playwright.async_api import Page, expect
+from playwright.async_api import Page
 
 from ai_transport_codecs.cli.demo.pacing import no_pauses
 from ai_transport_codecs.cli.demo.provider import Exchange, Hold, ReplayProvider, Take
@@ -78,8 +78,8 @@ async def side_by_side(stage: Stage) -> tuple[Page, Device, Device]:
     page = await stage.open("demo", f"/demo.html?session={stage.session}", width=1300)
     devices = []
     for name, client in (("a", "alice"), ("b", "bob")):
-        await expect(page.get_by_test_id(f"device-{name}")).to_be_visible()
-        frame = page.frame(name=client)
+        # By its element: a frame that is still loading has no name yet.
+        frame = await (await page.get_by_test_id(f"device-{name}").element_handle()).content_frame()
         assert frame is not None
         devices.append(Device(client, frame))
         await devices[-1].is_ready()
