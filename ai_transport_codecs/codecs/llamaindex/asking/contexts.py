@@ -11,8 +11,8 @@ class ContextStore(Protocol):
 
     A key is a run's id, unique among all sessions; a text is JSON of some kilobytes, with what the workflow knows. What
     is read here is trusted: workflows make objects of the classes that it names, so nobody else may write to it. A
-    text is deleted when its run ends. One whose question nobody ever answers stays, also when its run is cancelled while
-    it waits: delete those by their age.
+    text is deleted when its run ends. One whose question nobody ever answers stays, also when its run is cancelled
+    while it waits: delete those by their age.
 
     With SQLite, for example::
 
