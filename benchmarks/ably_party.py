@@ -19,6 +19,8 @@ from ai_transport_codecs.channels.ably import AblyProvider, connect_ably
 from ai_transport_codecs.server import LocalServer, Settings
 from ai_transport_codecs.session.coalesce import ADAPTIVE, IMMEDIATE
 from ai_transport_codecs.session.invocation import Invocation
+from ai_transport_codecs.wire import headers, names
+from ai_transport_codecs.wire.headers import transport_headers
 from ai_transport_codecs.wire.messages import InboundMessage
 
 KEY: Final = "bench.key:secret"
@@ -70,17 +72,17 @@ class Shown:
         self.total = total
         self.moments: list[tuple[float, int]] = []
         self.is_all = asyncio.Event()
-        self._count = 0
+        self._length = 0
 
     def take(self, message: InboundMessage) -> None:
         """Take in a message that was folded."""
         data = message.data
-        if not isinstance(data, str) or not data.startswith("w"):
+        if not isinstance(data, str) or transport_headers(message.extras).get(headers.STREAM) != "true":
             return
-        tokens = len(data) // LENGTH
-        self._count = tokens if message.action == "message.update" else self._count + tokens
-        self.moments.append((time.monotonic(), self._count))
-        if self._count >= self.total:
+        # In characters: what is too long for one message is cut anywhere.
+        self._length = len(data) if message.action == names.UPDATE else self._length + len(data)
+        self.moments.append((time.monotonic(), self._length // LENGTH))
+        if self._length >= self.total * LENGTH:
             self.is_all.set()
 
 
