@@ -20,6 +20,7 @@ from .cancel import cancel_extras
 from .connection import Connection
 from .continuity import Continuity
 from .events import RunEvent, RunStatus, Unsubscribe
+from .first_load import FirstLoad
 from .handle import ClientRun
 from .history import PAGE_SIZE, Hydrator
 from .lifecycle import try_run_event
@@ -95,7 +96,8 @@ class ClientSession(Generic[MessageT]):
         """The view that is there from the beginning; :meth:`create_view` makes others."""
         self._views: list[View[MessageT]] = [self.view]
         # Without their ids, only the application can tell where what it stored ends.
-        self._wants_history = history and (self._seam is not None or not messages)
+        wants_history = history and (self._seam is not None or not messages)
+        self._first_load = FirstLoad(self.connection, self._load) if wants_history else None
         self._retry = retry
         self._pending: dict[str, list[ClientRun[MessageT]]] = {}
         self._own_runs: Recent[bool] = Recent(_MAX_OWN_RUNS)
@@ -150,11 +152,12 @@ class ClientSession(Generic[MessageT]):
         """Attach to the channel and load the conversation so far. Idempotent, and shared by concurrent callers.
 
         Raises SessionSubscriptionError (104001), after which it may be called again, and SessionClosedError. History
-        that cannot be fetched is an ``error`` event: live messages are delivered all the same.
+        that cannot be fetched is an ``error`` event: live messages are delivered all the same, and it is fetched again
+        when this is called again, or the channel was gone and is attached again.
         """
         await self.connection.connect()
-        if self._wants_history:
-            await self._load()
+        if self._first_load is not None:
+            await self._first_load.run()
 
     # --- writing; the doors to it are the views'
 
@@ -370,15 +373,11 @@ class ClientSession(Generic[MessageT]):
             self.tree.discard_optimistic(item.message_id)
 
     async def _load(self) -> None:
-        try:
-            if self._seam is None:
-                await self.hydrator.fold_until(lambda: self.connection.is_closed)
-            else:
-                seam = self._seam
-                await self.view.load_until(lambda entry: entry.id == seam)
-                self._wants_history = False
-        except AITransportError as error:
-            self.connection.report(error)
+        seam = self._seam
+        if seam is None:
+            await self.hydrator.fold_until(lambda: self.connection.is_closed)
+        else:
+            await self.view.load_until(lambda entry: entry.id == seam)
 
     def _check_client_id(self) -> None:
         """Raises InvalidArgumentError when the session was told another identity than its connection has."""

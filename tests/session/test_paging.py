@@ -9,11 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ai_transport_codecs import ClientSession
-from ai_transport_codecs.errors import HistoryFetchError, InvalidArgumentError
+from ai_transport_codecs.codec.contract import CodecMessage
+from ai_transport_codecs.errors import AITransportError, HistoryFetchError, InvalidArgumentError
 from ai_transport_codecs.testing.faults import FaultPlan, FaultyProvider, Hold, Refuse
 from tests.session.stage import CHANNEL, say, settle, staged
 from tests.session.toy_codec import TOY
 from tests.session.view_stage import closed_session, ids, opened, updates_of
+
+NO_PAST_AT_FIRST = FaultPlan()
+"""One try and its three retries are refused."""
+for _try in (1, 2, 3, 4):
+    NO_PAST_AT_FIRST = NO_PAST_AT_FIRST.on("history", _try, Refuse(50003, 503))
 
 ALL = [name for number in range(4) for name in (f"M{number}", f"A{number}")]
 
@@ -174,10 +180,7 @@ async def test_history_that_cannot_be_fetched_is_an_error_and_the_next_try_goes_
     async with staged() as stage:
         desk = await opened(stage)
         await desk.turns(2)
-        plan = FaultPlan()
-        for number in (1, 2, 3, 4):
-            plan = plan.on("history", number, Refuse(50003, 503))
-        client = FaultyProvider(stage.hub.client("alice"), plan)
+        client = FaultyProvider(stage.hub.client("alice"), NO_PAST_AT_FIRST)
         async with ClientSession[str](client, CHANNEL, codec=TOY, history=False) as alice:
             with pytest.raises(HistoryFetchError, match=r"unable to fetch channel history; .*Try again") as caught:
                 await alice.view.load_older(1)
@@ -185,6 +188,62 @@ async def test_history_that_cannot_be_fetched_is_an_error_and_the_next_try_goes_
             assert caught.value.cause is not None
             assert alice.view.messages == []
             assert ids(await alice.view.load_older(1)) == ["A1"]
+
+
+@pytest.mark.parametrize("is_seamed", [False, True], ids=["all of it", "down to what is stored"])
+async def test_a_past_that_could_not_be_loaded_on_connecting_is_loaded_once_the_channel_is_back(
+    is_seamed: bool,
+) -> None:
+    async with staged() as stage:
+        desk = await opened(stage)
+        await desk.turns(2)
+        client = FaultyProvider(raw := stage.hub.client("alice"), NO_PAST_AT_FIRST)
+        stored = [CodecMessage("A0", "answer 0")] if is_seamed else []
+        alice = ClientSession[str](client, CHANNEL, codec=TOY, messages=stored)
+        errors: list[AITransportError] = []
+        alice.on("error", errors.append)
+        async with alice:
+            assert [type(error) for error in errors] == [HistoryFetchError]
+            assert "A1" not in ids(alice.view)
+            await raw.disconnect()
+            await raw.reconnect()
+            await settle()
+            assert ids(alice.view)[-2:] == ["M1", "A1"]
+            assert [type(error) for error in errors] == [HistoryFetchError]
+            held = len(alice.view.messages)
+            await raw.disconnect()
+            await raw.reconnect()
+            await settle()
+            assert len(alice.view.messages) == held
+
+
+async def test_a_channel_that_comes_back_while_the_past_is_loaded_in_vain_is_asked_again_at_once() -> None:
+    async with staged() as stage:
+        desk = await opened(stage)
+        await desk.turns(1)
+        client = FaultyProvider(raw := stage.hub.client("alice"), NO_PAST_AT_FIRST)
+        alice = ClientSession[str](client, CHANNEL, codec=TOY)
+        connecting = asyncio.create_task(alice.connect())
+        await settle()
+        await raw.disconnect()
+        await raw.reconnect()
+        await connecting
+        assert ids(alice.view) == ["M0", "A0"]
+        await alice.close()
+
+
+async def test_a_session_that_closes_loads_nothing_any_more() -> None:
+    async with staged() as stage:
+        await (await opened(stage)).turns(1)
+        client = FaultyProvider(raw := stage.hub.client("alice"), NO_PAST_AT_FIRST)
+        alice = ClientSession[str](client, CHANNEL, codec=TOY)
+        alice.on("error", lambda _: None)
+        await alice.connect()
+        await alice.close()
+        await raw.disconnect()
+        await raw.reconnect()
+        await settle()
+        assert alice.view.messages == []
 
 
 @pytest.mark.parametrize("page", range(1, 9))
