@@ -20,7 +20,7 @@ import pytest
 
 from ai_transport_codecs import AgentSession, ClientSession
 from ai_transport_codecs.channels.ably import AblyProvider, connect_ably
-from ai_transport_codecs.errors import AITransportError, ChannelError, HistoryFetchError, SessionSubscriptionError
+from ai_transport_codecs.errors import AITransportError, ChannelError, SessionSubscriptionError
 from ai_transport_codecs.session.retry import RetryPolicy
 from ai_transport_codecs.session.run import Run
 from tests.channels.ably.engine import QUICK
@@ -81,13 +81,6 @@ class Reader:
     def _is_beginning(self, text: str) -> bool:
         return f"{self._speech.text}.".startswith(text)
 
-    async def has_the_past(self) -> None:
-        """Whose conversation could not be loaded on connecting is told so, and connects again, as connect() says."""
-        while any(isinstance(error, HistoryFetchError) for error in self._errors):
-            self._errors.clear()
-            await asyncio.sleep(0.05)
-            await self.session.connect()
-
     async def shows_all(self) -> None:
         wanted = ["hi", f"{self._speech.text}."]
         try:
@@ -136,7 +129,6 @@ class Scene:
         for name, speech in zip(CONVERSATIONS, self.speeches, strict=True):
             readers.append(Reader(ClientSession(provider, name, codec=TOY), speech))
             await self._stack.enter_async_context(readers[-1].session)
-            await readers[-1].has_the_past()
         return readers
 
 
