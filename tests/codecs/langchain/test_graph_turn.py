@@ -221,6 +221,26 @@ def test_what_is_no_graph_or_no_mode_is_refused() -> None:
         graph_turn("graph")
     with pytest.raises(InvalidArgumentError, match=r"mode 'values' says nothing .* 'custom', 'messages', 'tools'"):
         graph_turn(compiled(None), stream_mode=["messages", "values"])
+    with pytest.raises(InvalidArgumentError, match="mode 'values' says nothing"):
+        graph_turn(compiled(None), stream_mode="values")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"thread": 5}, "thread is a thread's id, or a function that makes one of the run, not a int"),
+        ({"config": "x"}, "config is a config of LangGraph, or a function that makes one of the run, not a str"),
+        ({"input": {}}, "input is a function that maps messages to the graph's input, not a dict"),
+    ],
+)
+def test_settings_that_are_none_are_refused_at_once(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=f"^graph_turn's {said}$"):
+        graph_turn(compiled(None), **wrong)
+
+
+async def test_one_stream_mode_need_not_be_a_list() -> None:
+    async with conversation(graph_turn(compiled(InMemorySaver()), stream_mode="messages")) as device:
+        await device.say("a trip", "suspended")
 
 
 @pytest.mark.parametrize("restarts", [False, True])

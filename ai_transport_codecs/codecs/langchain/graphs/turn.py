@@ -1,4 +1,23 @@
-"""A graph as a turn handler: ``await session.serve(graph_turn(graph))``."""
+"""A graph as a turn handler: ``await session.serve(graph_turn(graph))``.
+
+Where the graph stops at ``interrupt(value)`` readers get a message whose
+``additional_kwargs["interrupt"]`` has the question's ``id`` and ``value``, and the run is suspended. A device
+answers with ``codec.create_tool_result(message_id, {"tool_call_id": id, "content": text})``, or ``"artifact":
+value`` for what is no text, sent to the run (``run_id=``); a plain message to the run answers an only question.
+Once all are answered the graph goes on with ``Command(resume=...)``, in whatever process serves then that shares
+the checkpointer. The first answer counts. ``interrupt_before`` asks too, with the nodes as ``value["next"]``.
+
+A question of ``HumanInTheLoopMiddleware`` has ``calls`` besides: each is answered with
+``codec.create_tool_approval_response(message_id, {"tool_call_id": call_id, "approved": True})``, or with a tool
+result whose artifact is one of the middleware's decisions (``{"type": "edit", ...}``); the question as a whole
+takes ``{"decisions": [...]}``. An answer that the middleware does not allow is asked for again, with why as
+``"refused"``.
+
+On a page (``bridged(graph_turn(graph), "langchain")`` in a session with ``codec="vercel"``) what tools wait for is
+approved with ``addToolApprovalResponse``; any other question is a tool part named ``interrupt``, with what was
+asked as its input, and answered with ``addToolOutput``. What nodes write are data parts, ``data-custom`` or by
+their own ``type``.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +65,7 @@ def graph_turn(
     thread: Thread | None = None,
     input: InputMapping | None = None,  # noqa: A002  # the word that LangGraph uses for it
     config: Config | None = None,
-    stream_mode: Sequence[str] = MODES,
+    stream_mode: str | Sequence[str] = MODES,
 ) -> TurnHandler:
     """A handler that answers with ``graph``: a compiled graph, or what streams and remembers like one.
 
@@ -78,46 +97,42 @@ def graph_turn(
     name of the channel. ``config`` is the graph's further config, or makes it from the run. A checkpoint's metadata
     names the run that wrote it (``ai_transport_run``).
 
-    **Questions.** Where the graph stops at ``interrupt(value)`` readers get a message whose
-    ``additional_kwargs["interrupt"]`` has the question's ``id`` and ``value``, and the run is suspended. A device
-    answers with ``codec.create_tool_result(message_id, {"tool_call_id": id, "content": text})``, or ``"artifact":
-    value`` for what is no text, sent to the run (``run_id=``); a plain message to the run answers an only question.
-    Once all are answered the graph goes on with ``Command(resume=...)``, in whatever process serves then that shares
-    the checkpointer. The first answer counts. ``interrupt_before`` asks too, with the nodes as ``value["next"]``.
-
-    A question of ``HumanInTheLoopMiddleware`` has ``calls`` besides: each is answered with
-    ``codec.create_tool_approval_response(message_id, {"tool_call_id": call_id, "approved": True})``, or with a tool
-    result whose artifact is one of the middleware's decisions (``{"type": "edit", ...}``); the question as a whole
-    takes ``{"decisions": [...]}``. An answer that the middleware does not allow is asked for again, with why as
-    ``"refused"``.
-
-    On a page (``bridged(graph_turn(graph), "langchain")`` in a session with ``codec="vercel"``) what tools wait for is
-    approved with ``addToolApprovalResponse``; any other question is a tool part named ``interrupt``, with what was
-    asked as its input, and answered with ``addToolOutput``. What nodes write are data parts, ``data-custom`` or by
-    their own ``type``.
+    **Questions.** Where the graph stops to ask, the run is suspended until a device has answered; how it does is in
+    the module :mod:`~ai_transport_codecs.codecs.langchain.graphs.turn`.
 
     A question that another turn has overtaken can still be answered; LangGraph then runs again what ran beside it.
     When the run is cancelled, so is the graph. A graph that raises ends the run with its error.
 
-    Raises InvalidArgumentError for what is no graph, and for a mode that says nothing to readers. A graph without a
-    checkpointer that asks something ends its run with an error that says so.
+    Raises InvalidArgumentError for what is no graph, for a mode that says nothing to readers, and for a thread, config
+    or mapping that is none. A graph without a checkpointer that asks something ends its run with an error that says so.
     """
+    modes = (stream_mode,) if isinstance(stream_mode, str) else tuple(stream_mode)
+    _check(graph, thread, input, config, modes)
+    begun: set[str] = set()
+
+    async def answer(run: TurnRun) -> None:
+        await run.view.load()
+        await _Turn(graph, run, thread, input, config, modes, begun).answer()
+
+    return answer
+
+
+def _check(graph: Any, thread: Any, map_input: Any, config: Any, modes: Sequence[str]) -> None:
     if not callable(getattr(graph, "astream", None)):
         raise InvalidArgumentError(f"graph_turn takes a compiled graph, not a {type(graph).__name__}")
-    wrong = sorted({*stream_mode} - _OUR_MODES)
+    wrong = sorted({*modes} - _OUR_MODES)
     if wrong:
         raise InvalidArgumentError(
             f"stream mode {wrong[0]!r} says nothing to readers that others do not; graph_turn takes"
             f" {', '.join(map(repr, sorted(_OUR_MODES)))}"
         )
-
-    begun: set[str] = set()
-
-    async def answer(run: TurnRun) -> None:
-        await run.view.load()
-        await _Turn(graph, run, thread, input, config, stream_mode, begun).answer()
-
-    return answer
+    for name, value, kind, what in (
+        ("thread", thread, str, "a thread's id, or a function that makes one of the run"),
+        ("config", config, Mapping, "a config of LangGraph, or a function that makes one of the run"),
+        ("input", map_input, (), "a function that maps messages to the graph's input"),
+    ):
+        if not (value is None or callable(value) or isinstance(value, kind)):
+            raise InvalidArgumentError(f"graph_turn's {name} is {what}, not a {type(value).__name__}")
 
 
 @dataclass(frozen=True, slots=True)
