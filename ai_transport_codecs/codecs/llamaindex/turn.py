@@ -115,7 +115,10 @@ def agent_turn(
     ``serializer`` is what LlamaIndex writes contexts with, by default its ``JsonSerializer``.
 
     With ``human(run, event)`` that answers each ``InputRequiredEvent``, after readers got it; nothing is suspended.
+
+    Raises InvalidArgumentError for what is no workflow, store or function.
     """
+    _check(workflow, input, human, contexts)
     store = MemoryContexts() if contexts is None else contexts
 
     async def answer(run: TurnRun) -> None:
@@ -134,6 +137,21 @@ def agent_turn(
             await begin(run, made, arguments, store, serializer)
 
     return answer
+
+
+def _check(workflow: Any, map_input: Any, human: Any, contexts: Any) -> None:
+    if not (isinstance(workflow, Workflow) or callable(workflow)):
+        raise InvalidArgumentError(
+            f"agent_turn takes a LlamaIndex workflow, or a function that makes one, not a {type(workflow).__name__}"
+        )
+    for name, value in (("input", map_input), ("human", human)):
+        if not (value is None or callable(value)):
+            raise InvalidArgumentError(f"agent_turn's {name} is a function, not a {type(value).__name__}")
+    lacks = [name for name in ("get", "put", "delete") if not callable(getattr(contexts, name, None))]
+    if contexts is not None and lacks:
+        raise InvalidArgumentError(
+            f"agent_turn's contexts is a ContextStore, and a {type(contexts).__name__} has no {' and no '.join(lacks)}"
+        )
 
 
 async def _said(run: TurnRun) -> Messages:

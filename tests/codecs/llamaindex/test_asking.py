@@ -26,6 +26,7 @@ from ai_transport_codecs.codecs.llamaindex import (
     human_response,
     open_requests,
 )
+from ai_transport_codecs.errors import InvalidArgumentError
 from tests.codecs.llamaindex import asking
 from tests.codecs.llamaindex.models import Piece, ScriptedLLM, dynamic
 
@@ -308,6 +309,36 @@ async def test_a_context_that_another_version_of_the_workflow_wrote_ends_the_run
             await answer(alice, request, "Ann")
             assert await ended(alice) == "error"
         assert "the context that was stored does not fit the workflow: " in str(alice.view.runs()[-1].error)
+
+
+@pytest.mark.parametrize("spoilt", ["", "{", "[]", "{}", '{"questions": [{"who": 1}]}', '{"questions": 5}'])
+async def test_a_store_that_does_not_give_back_what_it_was_given_ends_the_run_and_is_emptied(spoilt: str) -> None:
+    hub, store = MemoryHub(), MemoryContexts()
+    async with Device(hub.client("alice"), "chat", codec=CODEC) as alice:
+        async with serving(hub, agent_turn(asking.Name(), contexts=store)):
+            await alice.view.send("hi")
+            [request] = await asked(alice)
+            await store.put(request.run_id, spoilt)
+            await answer(alice, request, "Ann")
+            assert await ended(alice) == "error"
+        assert "what agent_turn's contexts gave is not what was put there, whole and" in str(
+            alice.view.runs()[-1].error
+        )
+        assert await store.get(request.run_id) is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"workflow": 5}, "agent_turn takes a LlamaIndex workflow, or a function that makes one, not a int"),
+        ({"human": "me"}, "agent_turn's human is a function, not a str"),
+        ({"input": 5}, "agent_turn's input is a function, not a int"),
+        ({"contexts": {}}, "agent_turn's contexts is a ContextStore, and a dict has no put and no delete"),
+    ],
+)
+def test_what_cannot_be_asked_or_kept_with_is_refused_at_once(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=f"^{said}$"):
+        agent_turn(**{"workflow": asking.Name(), **wrong})
 
 
 async def test_who_says_something_else_to_the_run_takes_the_question_away() -> None:

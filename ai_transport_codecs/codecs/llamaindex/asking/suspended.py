@@ -11,6 +11,7 @@ from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.workflow import HumanResponseEvent, Workflow
 
 from ai_transport_codecs.codecs.llamaindex.questions import Question, RefusedAnswerError, response_of
+from ai_transport_codecs.errors import StreamError
 
 Plain: TypeAlias = dict[str, Any]
 
@@ -30,10 +31,17 @@ class Suspended:
 
     @classmethod
     def parse(cls, text: str) -> Suspended:
-        """What :meth:`dump` wrote."""
-        kept = json.loads(text)
-        questions = [Question(**each) for each in kept["questions"]]
-        return cls(kept["context"], questions, kept["calls"], kept["answered"], kept["memory"])
+        """What :meth:`dump` wrote. Raises StreamError for anything else."""
+        try:
+            kept = json.loads(text)
+            questions = [Question(**each) for each in kept["questions"]]
+            return cls(kept["context"], questions, kept["calls"], kept["answered"], kept["memory"])
+        except (ValueError, TypeError, LookupError) as error:
+            raise StreamError(
+                "unable to go on; what agent_turn's contexts gave is not what was put there, whole and unchanged:"
+                f" {error!r}; ask again in another turn",
+                cause=error,
+            ) from error
 
     def dump(self) -> str:
         """It as JSON. Raises TypeError or ValueError when the context is none."""

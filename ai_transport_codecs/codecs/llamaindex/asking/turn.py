@@ -78,7 +78,11 @@ async def go_on(
             f"unable to resume run {run.run_id!r}; the context of its workflow is not in agent_turn's contexts, which"
             " must outlive the agent: pass a store of a database, and ask again in another turn"
         )
-    kept = Suspended.parse(text)
+    try:
+        kept = Suspended.parse(text)
+    except StreamError:
+        await store.delete(run.run_id)  # nobody can make anything of it, and the run ends
+        raise
     answers = Answers.of(kept, replies_of(said), workflow)
     if answers.refusals:
         kept, messages = ask_again(kept, answers.refusals)
