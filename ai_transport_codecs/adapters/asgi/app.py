@@ -188,16 +188,18 @@ def agent_app(
 
     Raises InvalidArgumentError for settings that make no sense, UnknownCodecError and siblings for the codec.
     """
-    settings = {"wait": wait, "grace": grace, "idle_timeout": idle_timeout, "body_timeout": body_timeout}
-    bounds = {"body_limit": body_limit, "max_open": max_open}
-    wrong = [name for name, value in settings.items() if not value >= 0]
-    wrong += [name for name, value in bounds.items() if value < 1] + (["max_idle"] if max_idle < 0 else [])
-    if wrong:
-        raise InvalidArgumentError(f"unable to make an agent app; {', '.join(wrong)} cannot be as small as that")
-    if isinstance(cors_origins, str):
-        raise InvalidArgumentError('cors_origins is a list of origins, like ["https://chat.example"], not one text')
-    if orphans not in get_args(_Orphans):
-        raise InvalidArgumentError(f'orphans is "end" or "leave" in an agent app, not {orphans!r}')
+    _check_settings(
+        {
+            "wait": wait,
+            "grace": grace,
+            "idle_timeout": idle_timeout,
+            "body_timeout": body_timeout,
+            "max_idle": max_idle,
+        },
+        {"body_limit": body_limit, "max_open": max_open},
+        cors_origins,
+        orphans,
+    )
     found = get_codec(codec) if isinstance(codec, str) else codec
     report = _report if on_error is None else _safely(on_error)
 
@@ -217,6 +219,19 @@ def agent_app(
         body_limits=BodyLimits(body_limit, body_timeout),
         cors_origins=cors_origins,
     )
+
+
+def _check_settings(
+    from_nothing: Mapping[str, float], from_one: Mapping[str, int], cors_origins: Sequence[str], orphans: str
+) -> None:
+    wrong = [name for name, value in from_nothing.items() if not value >= 0]
+    wrong += [name for name, value in from_one.items() if value < 1]
+    if wrong:
+        raise InvalidArgumentError(f"unable to make an agent app; {', '.join(wrong)} cannot be as small as that")
+    if isinstance(cors_origins, str):
+        raise InvalidArgumentError('cors_origins is a list of origins, like ["https://chat.example"], not one text')
+    if orphans not in get_args(_Orphans):
+        raise InvalidArgumentError(f'orphans is "end" or "leave" in an agent app, not {orphans!r}')
 
 
 def _guarded(endpoint: Endpoint) -> Endpoint:

@@ -65,7 +65,7 @@ async def _run_calls(calls: Sequence[dict[str, Any]], results: list[ToolMessage]
         name = call.get("toolName") or str(call["type"]).removeprefix("tool-")
         output = await TOOLS[name].ainvoke(call["input"])
         results.append(ToolMessage(output, tool_call_id=id_))
-        yield {"type": "tool-output-available", "toolCallId": id_, "output": output, "dynamic": True}
+        yield {"type": "tool-output-available", "toolCallId": id_, "output": output}
 
 
 async def _asking(chunks: Any, asks: list[str]) -> AsyncIterator[Chunk]:
