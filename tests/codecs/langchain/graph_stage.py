@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from langchain_core.messages import BaseMessage, ToolMessage
 
-from ai_transport_codecs import AgentSession, ClientSession, MemoryHub
+from ai_transport_codecs import ClientSession, MemoryHub
 from ai_transport_codecs.codec.handler import TurnHandler
 from ai_transport_codecs.codecs.langchain import CODEC
+from tests.codecs.people import agent_serving
 
 
 class Device(ClientSession[BaseMessage]):
@@ -76,14 +78,7 @@ class Device(ClientSession[BaseMessage]):
         return [each for each in self.view.get_messages() if "interrupt" in each.message.additional_kwargs]
 
 
-@asynccontextmanager
-async def serving(hub: MemoryHub, handler: TurnHandler) -> AsyncIterator[None]:
-    """An agent's process, which ends with the block."""
-    async with AgentSession[BaseMessage](hub.client("agent"), "chat", codec=CODEC) as session:
-        task = asyncio.create_task(session.serve(handler))
-        yield
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+serving = partial(agent_serving, CODEC)
 
 
 @asynccontextmanager

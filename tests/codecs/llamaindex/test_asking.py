@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from llama_index.core.tools import FunctionTool
 from llama_index.core.workflow import HumanResponseEvent
 from workflows.context.serializers import JsonPickleSerializer
 
-from ai_transport_codecs import AgentSession, ClientSession, MemoryHub
+from ai_transport_codecs import ClientSession, MemoryHub
 from ai_transport_codecs.codecs.llamaindex import (
     CODEC,
     InputRequest,
@@ -29,18 +30,13 @@ from ai_transport_codecs.codecs.llamaindex import (
 from ai_transport_codecs.errors import InvalidArgumentError
 from tests.codecs.llamaindex import asking
 from tests.codecs.llamaindex.models import Piece, ScriptedLLM, dynamic
+from tests.codecs.people import agent_serving
+from tests.codecs.people import until_runs as until
 
 Device = ClientSession[ChatMessage]
 
 
-@asynccontextmanager
-async def serving(hub: MemoryHub, handler: Any) -> AsyncIterator[None]:
-    """An agent process, which ends with the block."""
-    async with AgentSession[ChatMessage](hub.client("agent"), "chat", codec=CODEC) as session:
-        task = asyncio.create_task(session.serve(handler))
-        yield
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+serving = partial(agent_serving, CODEC)
 
 
 @asynccontextmanager
@@ -49,15 +45,6 @@ async def conversation(handler: Any) -> AsyncIterator[Device]:
     hub = MemoryHub()
     async with Device(hub.client("alice"), "chat", codec=CODEC) as alice, serving(hub, handler):
         yield alice
-
-
-async def until(device: Device, is_so: Callable[[], bool]) -> None:
-    changed = asyncio.Event()
-    unsubscribe = device.tree.on("run", lambda _: changed.set())
-    while not is_so():
-        await changed.wait()
-        changed.clear()
-    unsubscribe()
 
 
 async def asked(device: Device, count: int = 1, *, after: InputRequest | None = None) -> list[InputRequest]:

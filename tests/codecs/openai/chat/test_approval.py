@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
+from functools import partial
 
 import pytest
 
-from ai_transport_codecs import AgentSession, ClientSession, MemoryHub, UnsupportedEventError
+from ai_transport_codecs import ClientSession, MemoryHub, UnsupportedEventError
 from ai_transport_codecs.codecs.openai.chat import CODEC, ChatMessage, ChatTranslator, chat_turn
 from tests.codecs.openai.chat.test_turn import Provider, calls, client_of, says
+from tests.codecs.people import agent_serving
+from tests.codecs.people import until_only_run as until
 
 Device = ClientSession[ChatMessage]
 
 
-@asynccontextmanager
-async def serving(hub: MemoryHub, handler: Any) -> AsyncIterator[None]:
-    """An agent process, which ends with the block."""
-    async with AgentSession[ChatMessage](hub.client("agent"), "chat", codec=CODEC) as session:
-        task = asyncio.create_task(session.serve(handler))
-        yield
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+serving = partial(agent_serving, CODEC)
 
 
 def approvals(device: Device) -> dict[str, str | None]:
@@ -40,15 +33,6 @@ async def answer(device: Device, call_id: str = "c1", *, approved: bool, reason:
     assert run is not None
     assert CODEC.create_tool_approval_response is not None
     await device.view.send(CODEC.create_tool_approval_response(message.id, payload), run_id=run.run_id)
-
-
-async def until(device: Device, status: str) -> None:
-    changed = asyncio.Event()
-    unsubscribe = device.tree.on("run", lambda _: changed.set())
-    while [run.status for run in device.view.runs()] != [status]:
-        await changed.wait()
-        changed.clear()
-    unsubscribe()
 
 
 @pytest.mark.parametrize("approved", [True, False])

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import pytest
 
-from ai_transport_codecs import AgentSession, ClientSession, MemoryHub
+from ai_transport_codecs import ClientSession, MemoryHub
 from ai_transport_codecs.codecs.openai.responses import CODEC, ResponsesMessage, responses_turn
 from tests.codecs.openai.responses.replay import provider
 from tests.codecs.openai.responses.test_turn import calls, says
+from tests.codecs.people import agent_serving
+from tests.codecs.people import until_only_run as until
 
 Device = ClientSession[ResponsesMessage]
 
 
-@asynccontextmanager
-async def serving(hub: MemoryHub, handler: Any) -> AsyncIterator[None]:
-    """An agent process, which ends with the block."""
-    async with AgentSession[ResponsesMessage](hub.client("agent"), "chat", codec=CODEC) as session:
-        task = asyncio.create_task(session.serve(handler))
-        yield
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+serving = partial(agent_serving, CODEC)
 
 
 async def answer(device: Device, *, approved: bool, reason: str | None = None) -> Any:
@@ -35,15 +28,6 @@ async def answer(device: Device, *, approved: bool, reason: str | None = None) -
     assert run is not None
     assert CODEC.create_tool_approval_response is not None
     return await device.view.send(CODEC.create_tool_approval_response(message.id, payload), run_id=run.run_id)
-
-
-async def until(device: Device, status: str) -> None:
-    changed = asyncio.Event()
-    unsubscribe = device.tree.on("run", lambda _: changed.set())
-    while [run.status for run in device.view.runs()] != [status]:
-        await changed.wait()
-        changed.clear()
-    unsubscribe()
 
 
 @pytest.mark.parametrize("approved", [True, False])
