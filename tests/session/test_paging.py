@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +16,7 @@ from ai_transport_codecs.errors import AITransportError, HistoryFetchError, Inva
 from ai_transport_codecs.testing.faults import FaultPlan, FaultyProvider, Hold, Refuse
 from tests.session.stage import CHANNEL, say, settle, staged
 from tests.session.toy_codec import TOY
-from tests.session.view_stage import closed_session, ids, opened, updates_of
+from tests.session.view_stage import Desk, closed_session, ids, opened, updates_of
 
 NO_PAST_AT_FIRST = FaultPlan()
 """One try and its three retries are refused."""
@@ -312,54 +314,51 @@ async def test_a_page_that_ends_in_the_middle_of_a_run_hides_nothing_newer() -> 
                 assert ids(alice.view) == ["M2", "A2"]
 
 
-async def test_a_load_that_is_cancelled_changes_nothing_and_the_next_one_works() -> None:
+@asynccontextmanager
+async def a_first_page_that_waits() -> AsyncIterator[tuple[Desk, ClientSession[str], asyncio.Event]]:
+    """A conversation of two turns, and a device that gets its first page of history when the event is set."""
     async with staged() as stage:
         desk = await opened(stage)
         await desk.turns(2)
         gate = asyncio.Event()
         client = FaultyProvider(stage.hub.client("alice"), FaultPlan().on("history", 1, Hold(until=gate)))
         async with ClientSession[str](client, CHANNEL, codec=TOY, history=False) as alice:
-            loading = asyncio.create_task(alice.view.load_older(1))
-            await settle()
-            assert await alice.view.load_older(1) == []
-            loading.cancel()
-            await asyncio.gather(loading, return_exceptions=True)
-            assert loading.cancelled()
-            assert alice.view.messages == []
-            assert ids(await alice.view.load_older(1)) == ["A1"]
+            yield desk, alice, gate
+
+
+async def test_a_load_that_is_cancelled_changes_nothing_and_the_next_one_works() -> None:
+    async with a_first_page_that_waits() as (_, alice, _):
+        loading = asyncio.create_task(alice.view.load_older(1))
+        await settle()
+        assert await alice.view.load_older(1) == []
+        loading.cancel()
+        await asyncio.gather(loading, return_exceptions=True)
+        assert loading.cancelled()
+        assert alice.view.messages == []
+        assert ids(await alice.view.load_older(1)) == ["A1"]
 
 
 async def test_closing_a_view_ends_its_load() -> None:
-    async with staged() as stage:
-        desk = await opened(stage)
-        await desk.turns(2)
-        gate = asyncio.Event()
-        client = FaultyProvider(stage.hub.client("alice"), FaultPlan().on("history", 1, Hold(until=gate)))
-        async with ClientSession[str](client, CHANNEL, codec=TOY, history=False) as alice:
-            view = alice.create_view()
-            loads = [asyncio.create_task(view.load_older(1)), asyncio.create_task(view.load_until(lambda _: True))]
-            await settle()
-            view.close()
-            gate.set()
-            assert [await load for load in loads] == [[], []]
-            assert ids(await alice.view.load_older(1)) == ["A1"]
+    async with a_first_page_that_waits() as (_, alice, gate):
+        view = alice.create_view()
+        loads = [asyncio.create_task(view.load_older(1)), asyncio.create_task(view.load_until(lambda _: True))]
+        await settle()
+        view.close()
+        gate.set()
+        assert [await load for load in loads] == [[], []]
+        assert ids(await alice.view.load_older(1)) == ["A1"]
 
 
 async def test_what_is_said_during_a_load_is_not_of_the_past() -> None:
-    async with staged() as stage:
-        desk = await opened(stage)
-        await desk.turns(2)
-        gate = asyncio.Event()
-        client = FaultyProvider(stage.hub.client("alice"), FaultPlan().on("history", 1, Hold(until=gate)))
-        async with ClientSession[str](client, CHANNEL, codec=TOY, history=False) as alice:
-            loading = asyncio.create_task(alice.view.load_older(2))
-            await settle()
-            await desk.ask("M2", "q2", "A1")
-            await settle()
-            assert ids(alice.view) == ["M2"]
-            gate.set()
-            assert ids(await loading) == ["M1", "A1"]
-            assert ids(alice.view) == ["M1", "A1", "M2"]
+    async with a_first_page_that_waits() as (desk, alice, gate):
+        loading = asyncio.create_task(alice.view.load_older(2))
+        await settle()
+        await desk.ask("M2", "q2", "A1")
+        await settle()
+        assert ids(alice.view) == ["M2"]
+        gate.set()
+        assert ids(await loading) == ["M1", "A1"]
+        assert ids(alice.view) == ["M1", "A1", "M2"]
 
 
 @pytest.mark.parametrize("walk", [False, True])

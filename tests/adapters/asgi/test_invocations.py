@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -274,6 +275,22 @@ class Asking:
         return None
 
 
+@asynccontextmanager
+async def asked_at_two_processes(asking: Asking) -> AsyncIterator[tuple[Stage, Web, Web, Any, Any]]:
+    """A turn that waits for its user, with two processes at the channel: the stage, both, the device and the turn."""
+    asking.gate.set()
+    async with (
+        staged() as stage,
+        serving(stage, asking) as here,
+        serving(stage, asking) as there,
+        stage.device() as alice,
+    ):
+        turn = await alice.view.send(say("hello"))
+        await asyncio.gather(here.chat(turn), there.chat(turn))
+        assert await turn.wait() == "suspended"
+        yield stage, here, there, alice, turn
+
+
 async def test_an_answer_resumes_the_suspended_run_once() -> None:
     asking = Asking()
     asking.gate.set()
@@ -296,16 +313,7 @@ async def test_an_answer_resumes_the_suspended_run_once() -> None:
 
 async def test_an_answer_at_two_processes_at_once_resumes_the_run_once() -> None:
     asking = Asking()
-    asking.gate.set()
-    async with (
-        staged() as stage,
-        serving(stage, asking) as here,
-        serving(stage, asking) as there,
-        stage.device() as alice,
-    ):
-        turn = await alice.view.send(say("hello"))
-        await asyncio.gather(here.chat(turn), there.chat(turn))  # both are at the channel
-        assert await turn.wait() == "suspended"
+    async with asked_at_two_processes(asking) as (_, here, there, alice, turn):
         answer = await alice.view.send(result(turn.get_messages()[0].id, "yes", "call"), run_id=turn.run_id)
         responses = await asyncio.gather(here.chat(answer), there.chat(answer))
         assert sorted(each.status_code for each in responses) == [200, 202]
@@ -494,16 +502,7 @@ async def test_a_start_that_nobody_acknowledged_does_not_leave_its_run_active(is
 
 async def test_a_cancel_ends_a_run_that_waits_and_answers_after_it_resume_nothing() -> None:
     asking = Asking()
-    asking.gate.set()
-    async with (
-        staged() as stage,
-        serving(stage, asking) as here,
-        serving(stage, asking) as there,
-        stage.device() as alice,
-    ):
-        turn = await alice.view.send(say("hello"))
-        await asyncio.gather(here.chat(turn), there.chat(turn))  # both are at the channel
-        assert await turn.wait() == "suspended"
+    async with asked_at_two_processes(asking) as (stage, here, there, alice, turn):
         await settle()
         question = turn.get_messages()[0].id
         await turn.cancel()
