@@ -38,7 +38,6 @@ from .sdk import AblyException, has_message_listeners
 
 _log = logging.getLogger("ai_transport_codecs.channels")
 
-_ENDING: Final = frozenset({"closing", "closed"})
 
 _MAX_PAGE: Final = 1_000
 _PATIENCE: Final = 2.0
@@ -308,8 +307,9 @@ class AblyChannel:
         is_news, self._attachment.is_news = self._attachment.is_news, False
         if current is previous and not is_news:
             # ably-python could not enter presence again, and says so as if continuity were lost (P18).
-            if self._client.connection.state.value not in _ENDING:  # there, nobody wants to be entered
-                _log.warning("the client could not be entered anew on channel %r: %s", self._name, change.reason)
+            # Without a connection that is no news: with the next one it is entered anew, if there is one.
+            level = logging.WARNING if self._client.connection.state.value == "connected" else logging.DEBUG
+            _log.log(level, "the client could not be entered anew on channel %r: %s", self._name, change.reason)
             return
         reason = self._attachment.reason
         if change.reason is not None:

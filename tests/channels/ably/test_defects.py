@@ -14,6 +14,7 @@ from typing import Any
 import jwt
 import pytest
 from ably import AblyException, AblyRealtime  # type: ignore[import-untyped]
+from ably.types.connectionstate import ConnectionState  # type: ignore[import-untyped]
 
 from ai_transport_codecs.channels.ably import AblyProvider, connect_ably, provider_of
 from ai_transport_codecs.channels.ably.channel import AblyChannel
@@ -436,7 +437,9 @@ async def test_p15_lost_continuity_is_told_with_its_reason(rogue: Rogue) -> None
         assert changes[-1].reason.code == 90003
 
 
-async def test_p18_presence_that_cannot_be_entered_anew_is_no_loss_of_continuity(rogue: Rogue) -> None:
+async def test_p18_presence_that_cannot_be_entered_anew_is_no_loss_of_continuity(
+    rogue: Rogue, caplog: pytest.LogCaptureFixture
+) -> None:
     refused = {"code": 42911, "statusCode": 429, "message": "too fast"}
     rogue.answers[14] = lambda frame: [ack(frame["msgSerial"])]
     async with against(rogue) as provider:
@@ -457,6 +460,34 @@ async def test_p18_presence_that_cannot_be_entered_anew_is_no_loss_of_continuity
             ("attaching", False),
             ("attached", True),
         ]
+    assert "the client could not be entered anew on channel 'c': 42911 429 too fast" in caplog.messages
+
+
+async def test_p18_a_connection_that_is_cut_as_presence_is_entered_anew_is_nothing_to_warn_of(
+    rogue: Rogue, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is entered once the connection is back."""
+    rogue.answers[14] = lambda frame: [ack(frame["msgSerial"])]
+    async with against(rogue) as provider:
+        channel = provider.channel("c")
+        await channel.attach()
+        await channel.presence.enter()
+        member = {"action": 2, "clientId": "alice", "connectionId": "connection1", "id": "connection1:0:0"}
+        await rogue.send({"action": 14, "channel": "c", "timestamp": 1, "presence": [member]})
+        await rogue.send({"action": 15, "channel": "c", "channelSerial": "s1", "messages": []})
+        entered = sum(frame["action"] == 14 for frame in rogue.got)
+
+        def lose_it_again(change: Any) -> None:
+            inner.off("attached", lose_it_again)
+            manager.notify_state(ConnectionState.DISCONNECTED, retry_immediately=True)
+
+        inner, manager = provider.client.channels.get("c"), provider.client.connection.connection_manager
+        inner.on("attached", lose_it_again)
+        rogue.cut()
+        await soon(lambda: sum(frame["action"] == 14 for frame in rogue.got) > entered)
+        await channel.publish(note())
+    told = [each for each in caplog.records if each.name.startswith("ai_transport_codecs")]
+    assert [each.getMessage() for each in told if each.levelno >= logging.WARNING] == []
 
 
 async def test_the_place_in_the_channel_survives_a_frame_that_does_not_say_it(rogue: Rogue) -> None:
