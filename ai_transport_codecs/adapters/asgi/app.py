@@ -188,18 +188,9 @@ def agent_app(
 
     Raises InvalidArgumentError for settings that make no sense, UnknownCodecError and siblings for the codec.
     """
-    _check_settings(
-        {
-            "wait": wait,
-            "grace": grace,
-            "idle_timeout": idle_timeout,
-            "body_timeout": body_timeout,
-            "max_idle": max_idle,
-        },
-        {"body_limit": body_limit, "max_open": max_open},
-        cors_origins,
-        orphans,
-    )
+    durations = {"wait": wait, "grace": grace, "idle_timeout": idle_timeout, "body_timeout": body_timeout}
+    _check_settings(durations, {"max_idle": max_idle}, {"body_limit": body_limit, "max_open": max_open})
+    _check_policies(cors_origins, orphans)
     found = get_codec(codec) if isinstance(codec, str) else codec
     report = _report if on_error is None else _safely(on_error)
 
@@ -221,13 +212,15 @@ def agent_app(
     )
 
 
-def _check_settings(
-    from_nothing: Mapping[str, float], from_one: Mapping[str, int], cors_origins: Sequence[str], orphans: str
-) -> None:
-    wrong = [name for name, value in from_nothing.items() if not value >= 0]
-    wrong += [name for name, value in from_one.items() if value < 1]
+def _check_settings(durations: Mapping[str, float], counts: Mapping[str, int], limits: Mapping[str, int]) -> None:
+    """Durations and counts may be 0, limits may not."""
+    wrong = [name for name, value in {**durations, **counts}.items() if not value >= 0]
+    wrong += [name for name, value in limits.items() if value < 1]
     if wrong:
         raise InvalidArgumentError(f"unable to make an agent app; {', '.join(wrong)} cannot be as small as that")
+
+
+def _check_policies(cors_origins: Sequence[str], orphans: str) -> None:
     if isinstance(cors_origins, str):
         raise InvalidArgumentError('cors_origins is a list of origins, like ["https://chat.example"], not one text')
     if orphans not in get_args(_Orphans):

@@ -324,8 +324,9 @@ async def test_a_store_that_does_not_give_back_what_it_was_given_ends_the_run_an
     ],
 )
 def test_what_cannot_be_asked_or_kept_with_is_refused_at_once(wrong: dict[str, Any], said: str) -> None:
+    settings: dict[str, Any] = {"workflow": asking.Name(), **wrong}
     with pytest.raises(InvalidArgumentError, match=f"^{said}$"):
-        agent_turn(**{"workflow": asking.Name(), **wrong})
+        agent_turn(**settings)
 
 
 async def test_who_says_something_else_to_the_run_takes_the_question_away() -> None:
